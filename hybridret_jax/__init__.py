@@ -1,0 +1,1 @@
+"""Trains and judges multilingual dense retrievers with hybrid batches."""

@@ -1,0 +1,1 @@
+"""Config to the parts that several verbs put together the same way."""

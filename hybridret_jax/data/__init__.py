@@ -1,0 +1,1 @@
+"""Text to batches: sources, tokens, composed and packed."""

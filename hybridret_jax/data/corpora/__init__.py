@@ -1,0 +1,1 @@
+"""Training corpora that the package itself can build."""

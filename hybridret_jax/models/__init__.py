@@ -1,0 +1,1 @@
+"""The encoder, its towers and their Hugging Face form."""

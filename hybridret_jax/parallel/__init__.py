@@ -1,0 +1,1 @@
+"""Device meshes and process start-up."""

@@ -1,0 +1,1 @@
+"""Saved results, tables, figures, logs and cards."""

@@ -1,0 +1,1 @@
+"""Tasks, exact ranks, and the figures that follow from them."""

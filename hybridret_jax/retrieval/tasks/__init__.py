@@ -1,0 +1,1 @@
+"""Benchmarks as arrays, one file each."""

@@ -1,0 +1,1 @@
+"""Loss, optimizer, state, step and checkpoints."""
