@@ -1,0 +1,78 @@
+"""The train state and how it comes to be, sharded from its first byte."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from hybridret_jax.parallel import mesh as meshes
+
+
+@flax.struct.dataclass
+class TrainState:
+  """What a step reads and writes, and a checkpoint holds.
+
+  Attributes:
+    step: steps done.
+    params: {"model": the dual encoder's, "loss": {} or {"log_scale"}}.
+    opt_state: the optimizer's, sharded like the parameters.
+  """
+
+  step: jax.Array
+  params: Any
+  opt_state: optax.OptState
+
+
+def create(
+  init_model: Callable[[jax.Array], Any],
+  tx: optax.GradientTransformation,
+  mesh: Mesh,
+  *,
+  seed: int,
+  pretrained: Any = None,
+  learnable_temperature: float | None = None,
+) -> tuple[TrainState, Any]:
+  """A fresh state and its shardings.
+
+  Args:
+    init_model: parameters of the model, boxed with logical axes, from a key.
+    tx: the optimizer.
+    mesh: where the state lives.
+    seed: of the parameters that are drawn.
+    pretrained: parameters of the model that replace the drawn ones.
+    learnable_temperature: its first value, if it is to be learnt.
+  """
+
+  def init(key):
+    loss = {}
+    if learnable_temperature is not None:
+      loss["log_scale"] = jnp.log(1 / jnp.float32(learnable_temperature))
+    params = {"model": init_model(key), "loss": loss}
+    return TrainState(jnp.zeros((), jnp.int32), params, tx.init(params))
+
+  key = jax.random.key(seed)
+  shardings = meshes.tree_shardings(jax.eval_shape(init, key), mesh)
+  with meshes.use(mesh):
+    state = jax.jit(lambda key: nn.unbox(init(key)), out_shardings=shardings)(
+      key
+    )
+  if pretrained is not None:
+    model = jax.tree.map(
+      lambda value, sharding: jax.device_put(value, sharding),
+      pretrained,
+      shardings.params["model"],
+    )
+    state = state.replace(params={**state.params, "model": model})
+  return state, shardings
+
+
+def temperature(params: Any, fixed: float) -> jax.Array | float:
+  """τ of the loss: the learnt one, kept at 0.01 or more, or `fixed`."""
+  if "log_scale" not in params["loss"]:
+    return fixed
+  return jnp.exp(-jnp.minimum(params["loss"]["log_scale"], jnp.log(100.0)))
