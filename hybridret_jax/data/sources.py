@@ -1,0 +1,328 @@
+"""Reads text pairs from folders, files and TFDS into one checked table."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from hybridret_jax.data import records
+
+_REQUIRED = ("id", "group", "lang", "query", "passage")
+_UTF8 = "write the text as UTF-8"
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+  """Columns over rows; a row is what one language has of a group.
+
+  Names and texts stand once, in tuples that the columns index. `texts` holds
+  queries, passages and hard negatives alike, so two equal texts have equal
+  indices. The hard negatives of row r are the text indices
+  `negative_values[negative_offsets[r] : negative_offsets[r + 1]]`.
+  """
+
+  languages: tuple[str, ...]  # as asked, or sorted where none was asked
+  sources: tuple[str, ...]  # as asked
+  groups: tuple[str, ...]
+  blocks: tuple[str, ...]
+  texts: tuple[str, ...]
+  ids: tuple[str, ...]  # one per row
+  language_row: np.ndarray  # int32 [rows], as the next five
+  source_row: np.ndarray
+  group_row: np.ndarray
+  block_row: np.ndarray
+  query_row: np.ndarray  # -1 where the query is empty
+  passage_row: np.ndarray
+  negative_offsets: np.ndarray  # int64 [rows + 1]
+  negative_values: np.ndarray  # int32
+  skipped: dict[str, int]  # what was left out, and how often
+
+  def __len__(self) -> int:
+    return len(self.ids)
+
+  @property
+  def negative_counts(self) -> np.ndarray:
+    """Number of hard negatives of each row, int64 [rows]."""
+    return np.diff(self.negative_offsets)
+
+
+def read(
+  paths: Sequence[str | pathlib.Path], *, languages: Sequence[str] | None = None
+) -> Corpus:
+  """The rows of all `paths`, every record checked.
+
+  A path is a folder of `<language>.jsonl` or `<language>.jsonl.gz`, one such
+  file of any name, or `tfds:<name>[/<config>][?data_dir=<folder>&split=<name>]`
+  for a prepared TFDS data set with the features of `corpora.pairs`. A source
+  is named after the folder, the file without its suffix, or the last part of
+  the TFDS name. Only `languages` are kept where they are given, in that order.
+  Texts are stripped. A record without a block is its group's own block.
+
+  Raises:
+    FileNotFoundError: a path does not exist.
+    ValueError: a record is not what the format asks; names file, line, the
+      value and the mend.
+  """
+  if isinstance(paths, str | pathlib.Path):
+    raise ValueError(f"paths is {str(paths)!r}; give a list of paths")
+  if not paths:
+    raise ValueError("paths is empty; name at least one source")
+  table = _Table(languages)
+  for path in paths:
+    name, found = records.load(path, keep=table.is_asked, skip=table.skip)
+    table.add_source(name, path)
+    for place, record in found:
+      table.add(place, record)
+  return table.corpus()
+
+
+def select(corpus: Corpus, keep_rows: np.ndarray) -> Corpus:
+  """The corpus with only `keep_rows` (a mask or row indices, in that order).
+
+  The tuples of names and texts stay whole, so indices into them keep their
+  meaning.
+  """
+  rows = np.arange(len(corpus))[keep_rows]
+  counts = corpus.negative_counts[rows]
+  offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+  first = np.repeat(corpus.negative_offsets[rows] - offsets[:-1], counts)
+  columns = ("language_row", "source_row", "group_row", "block_row")
+  columns += ("query_row", "passage_row")
+  return dataclasses.replace(
+    corpus,
+    ids=tuple(corpus.ids[row] for row in rows.tolist()),
+    negative_offsets=offsets,
+    negative_values=corpus.negative_values[first + np.arange(offsets[-1])],
+    **{column: getattr(corpus, column)[rows] for column in columns},
+  )
+
+
+def is_monolingual(corpus: Corpus) -> np.ndarray:
+  """Which rows are monolingual pairs by themselves, bool [rows].
+
+  Not those with an empty query (passages only) and not those whose query is
+  their passage (translations): both serve across languages only.
+  """
+  return (corpus.query_row >= 0) & (corpus.query_row != corpus.passage_row)
+
+
+def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
+  """`languages` as a tuple, if each is a distinct two-letter code.
+
+  Raises:
+    ValueError: one is not of that form, or stands twice.
+  """
+  if isinstance(languages, str):
+    raise ValueError(f"languages is {languages!r}; give a list of codes")
+  for language in languages:
+    if not records.LANGUAGE.fullmatch(language):
+      raise ValueError(
+        f"languages has {language!r}; use ISO 639-1 codes such as 'en'"
+      )
+  if len(set(languages)) < len(languages):
+    raise ValueError(f"languages {list(languages)} names one twice; once each")
+  return tuple(languages)
+
+
+class _Table:
+  """Grows the columns of a corpus record by record."""
+
+  def __init__(self, languages):
+    self.asked = None if languages is None else check_languages(languages)
+    self.sources: dict[str, str] = {}
+    self.languages = _Index(self.asked or ())
+    self.groups, self.blocks, self.texts = _Index(), _Index(), _Index()
+    self.places: dict[str, tuple] = {}  # of each id
+    self.views: dict[tuple[int, int], str] = {}  # (group, language) to its id
+    self.group_block: list[int] = []
+    self.rows: list[tuple[int, ...]] = []
+    self.negative_offsets, self.negative_values = [0], []
+    self.skipped: dict[str, int] = {}
+
+  def add_source(self, name, path):
+    if name in self.sources:
+      raise ValueError(
+        f"{path} and {self.sources[name]} are both named {name!r}; rename one"
+      )
+    self.sources[name] = str(path)
+    self.views.clear()
+
+  def skip(self, why, count=1):
+    self.skipped[why] = self.skipped.get(why, 0) + count
+
+  def is_asked(self, language):
+    return self.asked is None or language in self.asked
+
+  def add(self, place, record):
+    _check_fields(place, record)
+    for field in record.keys() - records.FIELDS:
+      self.skip(f"field {field!r} is not read")
+    language = record["lang"]
+    if not self.is_asked(language):
+      self.skip(f"language {language} was not asked for")
+      return
+    query = record["query"].strip()
+    passage = record["passage"].strip()
+    if not passage:
+      raise records.fault(
+        place, "passage is empty", "every row needs a passage"
+      )
+    group = self._group(place, record, language)
+    passage_text = self._text(place, "passage", passage)
+    for negative in _negatives(place, record, passage):
+      self.negative_values.append(self._text(place, "negatives", negative))
+    self.negative_offsets.append(len(self.negative_values))
+    self.rows.append(
+      (
+        self.languages[language],
+        len(self.sources) - 1,
+        group,
+        self.group_block[group],
+        self._text(place, "query", query) if query else -1,
+        passage_text,
+      )
+    )
+
+  def _group(self, place, record, language):
+    """The index of the record's group, once its id and block are checked."""
+    identity, name = record["id"], record["group"]
+    if identity in self.places:
+      before = records.where(self.places[identity])
+      raise records.fault(
+        place,
+        f"id {identity!r} was already at {before}",
+        "an id is unique over all sources",
+      )
+    self.places[identity] = place
+    group = self.groups[name]
+    view = (group, self.languages[language])
+    if view in self.views:
+      raise records.fault(
+        place,
+        f"group {name!r} already has id {self.views[view]!r} in {language!r}",
+        "a group occurs once per source and language",
+      )
+    self.views[view] = identity
+    block = self.blocks[record.get("block") or name]
+    if group == len(self.group_block):
+      self.group_block.append(block)
+    if self.group_block[group] != block:
+      raise records.fault(
+        place,
+        f"group {name!r} has block {record.get('block') or name!r} here and "
+        f"{list(self.blocks)[self.group_block[group]]!r} before",
+        "all rows of a group stand in one block",
+      )
+    return group
+
+  def _text(self, place, field, text):
+    known = len(self.texts)
+    index = self.texts[text]
+    if index == known and not _is_encodable(text):
+      raise records.fault(
+        place, f"{field} holds half of a surrogate pair", _UTF8
+      )
+    return index
+
+  def corpus(self):
+    columns = np.array(self.rows, np.int32).reshape(-1, 6)
+    languages = tuple(self.languages)
+    if self.asked is None:
+      rank = np.argsort(np.argsort(np.array(languages, str)))
+      columns[:, 0] = rank[columns[:, 0]] if languages else columns[:, 0]
+      languages = tuple(sorted(languages))
+    language, source, group, block, query, passage = np.ascontiguousarray(
+      columns.T
+    )
+    return Corpus(
+      languages=languages,
+      sources=tuple(self.sources),
+      groups=tuple(self.groups),
+      blocks=tuple(self.blocks),
+      texts=tuple(self.texts),
+      ids=tuple(self.places),
+      language_row=language,
+      source_row=source,
+      group_row=group,
+      block_row=block,
+      query_row=query,
+      passage_row=passage,
+      negative_offsets=np.array(self.negative_offsets, np.int64),
+      negative_values=np.array(self.negative_values, np.int32),
+      skipped=self.skipped,
+    )
+
+
+class _Index(dict):
+  """Numbers names in the order in which they are first asked for."""
+
+  def __init__(self, names=()):
+    super().__init__((name, i) for i, name in enumerate(names))
+
+  def __missing__(self, name):
+    self[name] = len(self)
+    return self[name]
+
+
+def _check_fields(place, record):
+  if not isinstance(record, dict):
+    raise records.fault(
+      place, f"{record!r} is not a JSON object", "write one object per line"
+    )
+  for field in _REQUIRED:
+    value = record.get(field)
+    if not isinstance(value, str):
+      what = f"is {value!r}" if field in record else "is missing"
+      raise records.fault(place, f"{field} {what}", "it has to be a text")
+  for field in ("id", "group"):
+    if not record[field]:
+      raise records.fault(place, f"{field} is empty", "give it a name")
+  block = record.get("block", "")
+  if not isinstance(block, str):
+    raise records.fault(
+      place, f"block is {block!r}", "it has to be a text, or absent"
+    )
+  if not _is_encodable(record["id"] + record["group"] + block):
+    raise records.fault(place, "a name holds half of a surrogate pair", _UTF8)
+  if not records.LANGUAGE.fullmatch(record["lang"]):
+    raise records.fault(
+      place,
+      f"lang is {record['lang']!r}",
+      "use an ISO 639-1 code such as 'en'",
+    )
+
+
+def _negatives(place, record, passage):
+  negatives = record.get("negatives", ())
+  if not negatives and isinstance(negatives, list | tuple):
+    return ()
+  is_list = isinstance(negatives, list)
+  if not is_list or not all(
+    isinstance(n, str) and n.strip() for n in negatives
+  ):
+    raise records.fault(
+      place,
+      f"negatives is {negatives!r}",
+      "it has to be a list of texts that are not empty, or absent",
+    )
+  negatives = [negative.strip() for negative in negatives]
+  if passage in negatives:
+    raise records.fault(
+      place,
+      "negatives holds the passage itself",
+      "leave it out, or it is pushed away from its own query",
+    )
+  if len(set(negatives)) < len(negatives):
+    raise records.fault(
+      place, "negatives holds a text twice", "keep one of them"
+    )
+  return negatives
+
+
+def _is_encodable(text):
+  try:
+    text.encode()
+  except UnicodeEncodeError:
+    return False
+  return True

@@ -1,0 +1,259 @@
+"""What the sources accept, and how they refuse the rest."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from hybridret_jax.data import sources
+
+
+def record(group, lang, query="q", passage="p", **more):
+  row = {
+    "id": f"{group}:{lang}",
+    "group": group,
+    "lang": lang,
+    "query": f"{query} {group} {lang}",
+    "passage": f"{passage} {group} {lang}",
+    "source": "any",
+  }
+  return row | more
+
+
+def write(path, records):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  lines = [r if isinstance(r, str) else json.dumps(r) for r in records]
+  text = "".join(line + "\n" for line in lines)
+  opener = gzip.open if path.suffix == ".gz" else open
+  with opener(path, "wt", encoding="utf-8") as file:
+    file.write(text)
+  return path
+
+
+def rows_of(corpus):
+  """The corpus as plain records, for comparing."""
+  counts = corpus.negative_offsets
+  return [
+    (
+      corpus.ids[r],
+      corpus.languages[corpus.language_row[r]],
+      corpus.sources[corpus.source_row[r]],
+      corpus.groups[corpus.group_row[r]],
+      corpus.blocks[corpus.block_row[r]],
+      corpus.texts[corpus.query_row[r]] if corpus.query_row[r] >= 0 else "",
+      corpus.texts[corpus.passage_row[r]],
+      [
+        corpus.texts[i]
+        for i in corpus.negative_values[counts[r] : counts[r + 1]]
+      ],
+    )
+    for r in range(len(corpus))
+  ]
+
+
+def test_reads_folders_and_files(tmp_path):
+  write(
+    tmp_path / "one" / "en.jsonl", [record("a", "en", negatives=["n ", "m"])]
+  )
+  write(tmp_path / "one" / "de.jsonl.gz", [record("a", "de", block="b")] * 0)
+  write(tmp_path / "one" / "README.md", ["not a source"])
+  write(tmp_path / "two.jsonl", [record("c", "ru", block="b", query=" q")])
+  corpus = sources.read([tmp_path / "one", str(tmp_path / "two.jsonl")])
+  assert corpus.languages == ("en", "ru")
+  assert corpus.sources == ("one", "two")
+  assert rows_of(corpus) == [
+    ("a:en", "en", "one", "a", "a", "q a en", "p a en", ["n", "m"]),
+    ("c:ru", "ru", "two", "c", "b", "q c ru", "p c ru", []),
+  ]
+  assert corpus.skipped == {}
+  assert corpus.query_row.dtype == np.int32
+
+
+def test_gz_and_plain_are_equal(tmp_path):
+  records = [record("ä", "tr"), record("b", "tr", passage="ığ", block="x")]
+  write(tmp_path / "p" / "s" / "tr.jsonl", records)
+  write(tmp_path / "z" / "s" / "tr.jsonl.gz", records)
+  plain = sources.read([tmp_path / "p" / "s"])
+  zipped = sources.read([tmp_path / "z" / "s"])
+  assert rows_of(plain) == rows_of(zipped)
+
+
+def test_equal_texts_are_held_once(tmp_path):
+  same = {"passage": "shared", "query": "asks"}
+  records = [record(g, "en") | same for g in "abc"]
+  corpus = sources.read([write(tmp_path / "s.jsonl", records)])
+  assert corpus.texts == ("shared", "asks")
+  np.testing.assert_array_equal(corpus.passage_row, [0, 0, 0])
+
+
+def test_empty_query_and_bitext_are_not_monolingual(tmp_path):
+  records = [
+    record("a", "en"),
+    record("b", "en") | {"query": "  "},
+    record("c", "en") | {"query": "same", "passage": " same "},
+  ]
+  corpus = sources.read([write(tmp_path / "s.jsonl", records)])
+  assert corpus.query_row[1] == -1
+  np.testing.assert_array_equal(
+    sources.is_monolingual(corpus), [True, False, False]
+  )
+
+
+def test_languages_keep_their_order_and_the_rest_is_counted(tmp_path):
+  write(tmp_path / "s" / "en.jsonl", [record("a", "en")])
+  write(tmp_path / "s" / "de.jsonl", [record("a", "de"), record("b", "de")])
+  write(tmp_path / "t.jsonl", [record("c", "de"), record("d", "ru", extra=1)])
+  corpus = sources.read(
+    [tmp_path / "s", tmp_path / "t.jsonl"], languages=["ru", "th", "en"]
+  )
+  assert corpus.languages == ("ru", "th", "en")
+  assert corpus.ids == ("a:en", "d:ru")
+  np.testing.assert_array_equal(corpus.language_row, [2, 0])
+  assert corpus.skipped == {
+    "language de was not asked for": 3,
+    "field 'extra' is not read": 1,
+  }
+
+
+GOOD = record("good", "en")
+BAD = {
+  "no json": ("{", "not JSON"),
+  "a blank line": ("", "not JSON"),
+  "no object": ("[1]", "not a JSON object"),
+  "broken unicode": ('{"id": "\udcff"}', "not JSON"),
+  "half a surrogate in a name": (
+    json.dumps(record("\ud800", "en")),
+    "surrogate",
+  ),
+  "half a surrogate": (
+    json.dumps(record("a", "en") | {"query": "\ud800"}),
+    "surrogate",
+  ),
+  **{
+    f"no {field}": (
+      {k: v for k, v in record("a", "en").items() if k != field},
+      f"{field} is missing",
+    )
+    for field in ("id", "group", "lang", "query", "passage")
+  },
+  **{
+    f"{field} a number": (record("a", "en") | {field: 7}, f"{field} is 7")
+    for field in ("id", "group", "lang", "query", "passage", "block")
+  },
+  "an empty id": (record("a", "en", id=""), "id is empty"),
+  "an empty group": (record("", "en"), "group is empty"),
+  "an empty passage": (
+    record("a", "en") | {"passage": " "},
+    "passage is empty",
+  ),
+  "a language name": (record("a", "English"), "ISO 639-1"),
+  "a repeated id": (
+    record("a", "en", id="good:en"),
+    "id 'good:en' was already",
+  ),
+  "a repeated group": (
+    record("good", "en", id="else"),
+    "group 'good' already has id 'good:en' in 'en'",
+  ),
+  "two blocks": (record("good", "de", block="x"), "block 'x' here and 'good'"),
+  "negatives a text": (record("a", "en", negatives="n"), "negatives is 'n'"),
+  "negatives a number": (record("a", "en", negatives=0), "negatives is 0"),
+  "an empty negative": (record("a", "en", negatives=[" "]), "not empty"),
+  "a negative number": (record("a", "en", negatives=[1]), "negatives is \\[1"),
+  "a negative twice": (record("a", "en", negatives=["n", "n "]), "twice"),
+  "its own negative": (
+    record("a", "en", negatives=["p a en"]),
+    "the passage itself",
+  ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("name", ["s.jsonl", "s.jsonl.gz"])
+def test_a_bad_record_is_named_by_file_and_line(tmp_path, kind, name):
+  bad, what = BAD[kind]
+  path = tmp_path / name
+  lines = [GOOD, record("fine", "de"), bad]
+  data = "\n".join(
+    line if isinstance(line, str) else json.dumps(line) for line in lines
+  ).encode("utf-8", "surrogateescape")
+  path.write_bytes(
+    gzip.compress(data + b"\n") if "gz" in name else data + b"\n"
+  )
+  with pytest.raises(ValueError, match=f"^{path}:3: .*{what}.*") as error:
+    sources.read([path])
+  assert "; " in str(error.value) and "\n" not in str(error.value)
+
+
+def test_ids_are_unique_over_all_sources(tmp_path):
+  one = write(tmp_path / "one.jsonl", [GOOD])
+  two = write(tmp_path / "two.jsonl", [record("b", "en"), GOOD])
+  with pytest.raises(ValueError, match=f"{two}:2: .* already at {one}:1"):
+    sources.read([one, two])
+
+
+def test_a_group_may_occur_in_two_sources(tmp_path):
+  one = write(tmp_path / "one.jsonl", [GOOD])
+  two = write(tmp_path / "two.jsonl", [record("good", "en", id="other")])
+  corpus = sources.read([one, two])
+  assert corpus.groups == ("good",)
+
+
+def test_bad_paths_are_named(tmp_path):
+  (tmp_path / "empty").mkdir()
+  write(tmp_path / "part" / "part-0.jsonl", [GOOD])
+  write(tmp_path / "both" / "en.jsonl", [GOOD])
+  write(tmp_path / "both" / "en.jsonl.gz", [GOOD])
+  write(tmp_path / "wrong" / "de.jsonl", [GOOD])
+  write(tmp_path / "s.txt", [])
+  write(tmp_path / "a" / "s" / "en.jsonl", [GOOD])
+  write(tmp_path / "b" / "s" / "en.jsonl", [record("b", "en")])
+  (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b"{}" * 99)[:-9])
+  for names, what in [
+    (["empty"], "empty has no <language>.jsonl"),
+    (["part"], "part-0.jsonl is not named after a language"),
+    (["both"], "both exist; keep one"),
+    (["wrong"], "de.jsonl:1: lang is 'en' in the file of 'de'"),
+    (["s.txt"], "not a .jsonl or .jsonl.gz"),
+    (["a/s", "b/s"], "both named 's'; rename one"),
+    (["torn.jsonl.gz"], "not a whole gzip file"),
+    ([], "paths is empty"),
+  ]:
+    with pytest.raises(ValueError, match=what):
+      sources.read([tmp_path / name for name in names])
+  with pytest.raises(FileNotFoundError, match="gone does not exist; name a"):
+    sources.read([tmp_path / "gone"])
+  with pytest.raises(ValueError, match="give a list of paths"):
+    sources.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("languages", [["en", "en"], ["EN"], ["eng"], "en"])
+def test_bad_languages_are_named(tmp_path, languages):
+  path = write(tmp_path / "s.jsonl", [GOOD])
+  with pytest.raises(ValueError, match="languages"):
+    sources.read([path], languages=languages)
+
+
+def test_select_keeps_rows_and_names(tmp_path):
+  records = [
+    record(g, "en", negatives=[f"{g}{i}" for i in range(n)])
+    for g, n in [("a", 2), ("b", 0), ("c", 3), ("d", 1)]
+  ]
+  corpus = sources.read([write(tmp_path / "s.jsonl", records)])
+  everything = rows_of(corpus)
+  mask = np.array([False, True, True, True])
+  assert rows_of(sources.select(corpus, mask)) == everything[1:]
+  some = sources.select(corpus, np.array([2, 0]))
+  assert rows_of(some) == [everything[2], everything[0]]
+  assert some.texts == corpus.texts and some.blocks == corpus.blocks
+  assert len(sources.select(corpus, np.zeros(4, bool))) == 0
+
+
+def test_real_sources_hold_what_their_readme_says(shared):
+  names = {"belebele": (5283, 1800), "udhr": (784, 414), "arcd": (1395, 1395)}
+  for name, (rows, monolingual) in names.items():
+    corpus = sources.read([shared / "data" / name])
+    assert len(corpus) == rows
+    assert sources.is_monolingual(corpus).sum() == monolingual
+    assert corpus.skipped == {}
