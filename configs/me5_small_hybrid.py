@@ -1,0 +1,39 @@
+"""multilingual-E5-small, hybrid batches, generic pairs, el and vi unseen.
+
+  python -m hybridret_jax.main --config=configs/me5_small_hybrid.py \
+      --workdir=runs/me5_small_hybrid --config.data.folder=DATA
+"""
+
+from hybridret_jax import defaults
+
+
+def get_config():
+  config = defaults.get_config()
+  config.model.init = "intfloat/multilingual-e5-small"
+  config.data.sources = (
+    "ms-curricula",
+    "ntrex-ict",
+    "flores-ict",
+    "belebele",
+    "tico19-ict",
+    "tatoeba-bitext",
+    "tydiqa-goldp",
+    "arcd",
+    "cmrc2018",
+    "iapp-wiki-qa-th",
+    "opensource-guide",
+    "bitcoin-faq",
+    "gnome-help",
+  )
+  config.data.query_length = 48
+  config.data.passage_length = 128
+  config.packing.row_length = 128
+  config.batches.strategy = "hybrid"
+  config.batches.batch_size = 64
+  config.optimizer.learning_rate = 3e-5
+  config.optimizer.warmup_steps = 20
+  config.train.steps = 240
+  config.train.evaluate_every = 120
+  config.train.checkpoint_every = 60
+  config.evaluation.tasks = ("xquad_r:xquad-r",)
+  return config

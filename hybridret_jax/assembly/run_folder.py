@@ -1,0 +1,108 @@
+"""A run's folder: whose it is, and what stands in it."""
+
+import json
+import pathlib
+
+import jax
+import ml_collections
+from absl import logging
+
+from hybridret_jax.assembly import model, training_data
+from hybridret_jax.data import sources
+from hybridret_jax.parallel import hosts
+
+CONFIG = "config.json"
+# Settings that may differ when a run goes on: they do not change its numbers.
+_FREE = (
+  "cache",
+  "evaluation",
+  "export",
+  "mesh",
+  "data.folder",
+  "train.log_every",
+  "train.keep",
+)
+
+
+def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+  """Writes the config into a fresh run, or checks that it is the same run's.
+
+  Raises:
+    ValueError: the folder holds a run of other settings; each is named.
+  """
+  path = workdir / CONFIG
+  if path.is_file() and (workdir / "checkpoints").is_dir():
+    before = _flat(json.loads(path.read_text("utf-8")))
+    now = _flat(json.loads(config.to_json()))
+    different = [
+      f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
+      for key in sorted({*before, *now})
+      if before.get(key) != now.get(key)
+      and not any(key == f or key.startswith(f + ".") for f in _FREE)
+    ]
+    if different:
+      raise ValueError(
+        f"{workdir} holds a run of other settings: {'; '.join(different)}."
+        " Give another --workdir, or the same settings to go on"
+      )
+  if hosts.is_first():
+    workdir.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".new")
+    aside.write_text(config.to_json_best_effort(indent=2) + "\n", "utf-8")
+    aside.rename(path)
+
+
+def tokenizer(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  corpus: sources.Corpus | None = None,
+) -> pathlib.Path | None:
+  """Folder of a trained tokenizer, trained now if it is not there; else None.
+
+  Raises:
+    ValueError: it was never trained, and no corpus is given.
+  """
+  if config.model.tokenizer != model.TRAIN_TOKENIZER:
+    return None
+  folder = workdir / "tokenizer"
+  if corpus is not None and hosts.is_first():
+    training_data.train_tokenizer(config, corpus, folder)
+  if corpus is not None and jax.process_count() > 1:
+    from jax.experimental import multihost_utils
+
+    multihost_utils.sync_global_devices("tokenizer")
+  if not (folder / "tokenizer.json").is_file():
+    raise ValueError(f"{folder}: no tokenizer yet; run --mode=train first")
+  return folder
+
+
+def describe(data: training_data.TrainingData) -> None:
+  """Logs what is trained on, and what was cut or left out."""
+  corpus = data.corpus
+  logging.info(
+    "%d rows of %d groups in %s; %d rows held out.",
+    len(corpus),
+    len(set(corpus.group_row.tolist())),
+    " ".join(corpus.languages),
+    len(data.held),
+  )
+  for what, count in {**corpus.skipped}.items():
+    logging.info("Left out: %d x %s.", count, what)
+  for side, count in data.tokens.cut.items():
+    if count:
+      logging.info("%d %s texts are cut at their maximum length.", count, side)
+  logging.info(
+    "Rows of %d tokens, row counts %s.",
+    data.layout.row_length,
+    data.layout.row_counts,
+  )
+
+
+def _flat(tree, prefix=""):
+  if not isinstance(tree, dict):
+    return {prefix[:-1]: tree}
+  return {
+    key: value
+    for name, child in tree.items()
+    for key, value in _flat(child, f"{prefix}{name}.").items()
+  }

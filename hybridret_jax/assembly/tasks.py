@@ -1,0 +1,61 @@
+"""Config to retrieval tasks: benchmarks, and the held-out blocks."""
+
+import ml_collections
+
+from hybridret_jax.assembly import training_data
+from hybridret_jax.data import sources, splits
+from hybridret_jax.retrieval.tasks import jsonl, pairs, task, xquad_r
+
+HELD_OUT = "held_out"
+KINDS = ("xquad_r", "jsonl", "cldr")
+
+
+def load(config: ml_collections.ConfigDict, spec: str) -> task.Task:
+  """The task that `spec` names.
+
+  `xquad_r:FOLDER` is XQuAD-R, `jsonl:FOLDER` a task of one's own, and
+  `cldr:PART` a part of the embedded corpus; relative folders start at
+  data.folder.
+
+  Raises:
+    ValueError: an unknown kind, or files that are missing or wrong.
+  """
+  kind, _, folder = spec.partition(":")
+  if kind == "xquad_r":
+    return xquad_r.load(
+      training_data.place(config, folder),
+      candidates=config.evaluation.candidates,
+    )
+  if kind == "jsonl":
+    return jsonl.load(training_data.place(config, folder))
+  if kind == "cldr":
+    return jsonl.load(training_data.place(config, spec), name=f"cldr_{folder}")
+  raise ValueError(
+    f"task {spec!r}: write KIND:FOLDER with a kind out of {', '.join(KINDS)}"
+  )
+
+
+def validation(
+  config: ml_collections.ConfigDict, held: sources.Corpus
+) -> task.Task | None:
+  """The task that settings and checkpoints are chosen on; None without one."""
+  if not config.validation.task:
+    return None
+  if config.validation.task != HELD_OUT:
+    return load(config, config.validation.task)
+  if not len(held):
+    raise ValueError(
+      "validation.task is held_out, but no block is held out; raise"
+      f" validation.share ({config.validation.share})"
+    )
+  rows = splits.evaluation_rows(held, max_blocks=config.validation.max_blocks)
+  chosen = sources.select(held, rows)
+  return pairs.from_rows(
+    HELD_OUT,
+    languages=chosen.languages,
+    ids=chosen.ids,
+    groups=[chosen.groups[g] for g in chosen.group_row],
+    language_row=chosen.language_row,
+    queries=["" if q < 0 else chosen.texts[q] for q in chosen.query_row],
+    passages=[chosen.texts[p] for p in chosen.passage_row],
+  )

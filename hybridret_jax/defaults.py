@@ -1,0 +1,122 @@
+"""Every setting with its default; a file in configs/ lists its differences."""
+
+import ml_collections
+from ml_collections import config_dict
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """The default config: an E5-style encoder trained with hybrid batches.
+
+  A section's keys are the keyword arguments of the function that it is handed
+  to, where its meaning is documented; sections of the verbs are explained
+  here.
+  """
+  config = ml_collections.ConfigDict()
+  config.seed = 0
+  # Tokens, the embedded corpus and compiled programs are kept here.
+  config.cache = "~/.cache/hybridret_jax"
+
+  config.data = ml_collections.ConfigDict()
+  config.data.folder = "."  # Relative data paths start here.
+  # Folders of <language>.jsonl(.gz), files, tfds:NAME, or cldr:.
+  config.data.sources = ()
+  config.data.source_weights = ()  # One a source; empty means 1 each.
+  config.data.languages = ("ar", "de", "en", "es", "hi", "ru", "th", "tr", "zh")
+  config.data.query_prefix = "query: "
+  config.data.passage_prefix = "passage: "
+  config.data.query_length = 64  # Tokens, special ones included.
+  config.data.passage_length = 256
+
+  config.batches = ml_collections.ConfigDict()  # data.composer.Composer
+  config.batches.strategy = "hybrid"
+  config.batches.batch_size = 64
+  config.batches.alpha = 0.5
+  config.batches.pairs = "per_row"
+  config.batches.language_weighting = "uniform"
+  config.batches.size_exponent = 1.0
+  config.batches.views_per_group = 1
+  config.batches.negatives = 0
+
+  config.packing = ml_collections.ConfigDict()  # data.pipeline.plan_layout
+  config.packing.row_length = 256
+  config.packing.row_counts = ()
+  config.packing.row_multiple = 8
+  config.packing.shapes = 5
+
+  config.model = ml_collections.ConfigDict()
+  # A Hugging Face folder, a hub id, or "scratch".
+  config.model.init = config_dict.required_placeholder(str)
+  # A tokenizer's folder; empty: the model's own; "train": of the corpus.
+  config.model.tokenizer = ""
+  config.model.tokenizer_size = 8000  # Of a trained one.
+  config.model.pooling = "mean"
+  config.model.projection = 0
+  config.model.tied = True
+  # None keeps what the model's config.json says.
+  config.model.dropout = config_dict.placeholder(float)
+  config.model.attention_dropout = config_dict.placeholder(float)
+  config.model.dtype = "float32"
+  config.model.param_dtype = "float32"
+  config.model.remat = False
+  config.model.scratch = ml_collections.ConfigDict()  # models.EncoderConfig
+  config.model.scratch.hidden_size = 128
+  config.model.scratch.num_layers = 2
+  config.model.scratch.num_heads = 4
+  config.model.scratch.mlp_size = 512
+  config.model.scratch.max_positions = 128
+
+  config.loss = ml_collections.ConfigDict()  # training.loss.contrastive
+  config.loss.temperature = 0.02
+  config.loss.learnable_temperature = False
+  config.loss.symmetric = False
+  config.loss.same_group = "mask"
+
+  config.optimizer = ml_collections.ConfigDict()  # training.optimizer.make
+  config.optimizer.learning_rate = 3e-5
+  config.optimizer.schedule = "linear"
+  config.optimizer.warmup_steps = 0
+  config.optimizer.final_share = 0.0
+  config.optimizer.weight_decay = 1e-2
+  config.optimizer.clip_norm = 1.0
+  config.optimizer.b1 = 0.9
+  config.optimizer.b2 = 0.999
+  config.optimizer.eps = 1e-8
+
+  config.train = ml_collections.ConfigDict()
+  config.train.steps = 1000
+  config.train.log_every = 10
+  config.train.evaluate_every = 250  # Steps; 0 never.
+  config.train.checkpoint_every = 250  # Steps; 0 only at evaluations.
+  config.train.keep = 2  # Checkpoints, besides the best.
+  config.train.patience = 0  # Evaluations without a better figure; 0 is off.
+
+  config.validation = ml_collections.ConfigDict()
+  # "held_out", a task as in evaluation.tasks, or empty for none.
+  config.validation.task = "held_out"
+  config.validation.share = 0.02  # Of the blocks.
+  config.validation.max_blocks = 100
+  config.validation.seed = 0  # The same for every run that is compared.
+
+  config.evaluation = ml_collections.ConfigDict()
+  config.evaluation.tasks = ()  # xquad_r:FOLDER, jsonl:FOLDER, cldr:PART.
+  config.evaluation.candidates = "sentence"  # Or "sentence_paragraph".
+  # trained, untrained; each also with "_means_subtracted".
+  config.evaluation.systems = (
+    "untrained",
+    "untrained_means_subtracted",
+    "trained",
+    "trained_means_subtracted",
+  )
+  config.evaluation.query_length = 512
+  config.evaluation.passage_length = 512
+  config.evaluation.row_lengths = (64, 128, 256, 512)
+  config.evaluation.tokens_per_call = 8192
+
+  config.mesh = ml_collections.ConfigDict()  # parallel.mesh.make
+  config.mesh.data = -1
+  config.mesh.fsdp = 1
+
+  config.export = ml_collections.ConfigDict()
+  config.export.folder = "export"  # In the run's folder.
+  config.export.cosine = 0.99999  # Least agreement of the loaded-back model.
+  return config

@@ -1,0 +1,162 @@
+"""A tower as a folder that transformers and sentence-transformers load."""
+
+import json
+import pathlib
+import shutil
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from hybridret_jax.models import encoder, weights
+
+_TOKENIZER_FILES = ("tokenizer.json", "special_tokens_map.json")
+_DTYPE = "float32"
+
+
+def write(
+  folder: pathlib.Path,
+  tower: Any,
+  config: encoder.EncoderConfig,
+  *,
+  pooling: str,
+  tokenizer_folder: pathlib.Path,
+  prompts: dict[str, str],
+  max_length: int,
+  pad_id: int,
+) -> None:
+  """Writes weights, configs, tokenizer and modules of one tower.
+
+  Args:
+    folder: an empty folder.
+    tower: its parameters, numpy: {"encoder", maybe "dense", "projection"}.
+    config: shape of its encoder.
+    pooling: as in `dual_encoder.DualEncoder`.
+    tokenizer_folder: where tokenizer.json lies.
+    prompts: {"query", "passage"}: the text put before each.
+    max_length: tokens a text is cut at.
+    pad_id: token of padding.
+  """
+  tensors = weights.to_tensors(tower["encoder"], config)
+  safetensors.numpy.save_file(
+    tensors, folder / "model.safetensors", metadata={"format": "pt"}
+  )
+  _write_json(folder / "config.json", _their_config(config, pad_id))
+  _write_tokenizer(folder, tokenizer_folder, max_length)
+  modules = ["Transformer", "Pooling"]
+  width = config.hidden_size
+  _write_json(
+    _made(folder / "1_Pooling") / "config.json",
+    {
+      "word_embedding_dimension": width,
+      "pooling_mode_cls_token": pooling != "mean",
+      "pooling_mode_mean_tokens": pooling == "mean",
+      "include_prompt": True,
+    },
+  )
+  for name, activation in (
+    ("dense", "torch.nn.modules.activation.Tanh"),
+    ("projection", "torch.nn.modules.linear.Identity"),
+  ):
+    if name in tower:
+      place = _made(folder / f"{len(modules)}_Dense")
+      _write_dense(place, tower[name], activation)
+      modules.append("Dense")
+  modules.append("Normalize")
+  _made(folder / f"{len(modules) - 1}_Normalize")
+  _write_json(
+    folder / "modules.json",
+    [
+      {
+        "idx": i,
+        "name": str(i),
+        "path": f"{i}_{module}" if i else "",
+        "type": f"sentence_transformers.models.{module}",
+      }
+      for i, module in enumerate(modules)
+    ],
+  )
+  _write_json(
+    folder / "sentence_bert_config.json",
+    {"max_seq_length": max_length, "do_lower_case": False},
+  )
+  _write_json(
+    folder / "config_sentence_transformers.json",
+    {
+      "prompts": {
+        "query": prompts["query"],
+        "passage": prompts["passage"],
+        "document": prompts["passage"],
+      },
+      "default_prompt_name": None,
+      "similarity_fn_name": "cosine",
+    },
+  )
+
+
+def _their_config(config, pad_id):
+  bert = config.position_offset == 0
+  return {
+    "architectures": ["BertModel" if bert else "XLMRobertaModel"],
+    "model_type": "bert" if bert else "xlm-roberta",
+    "vocab_size": config.vocab_size,
+    "hidden_size": config.hidden_size,
+    "num_hidden_layers": config.num_layers,
+    "num_attention_heads": config.num_heads,
+    "intermediate_size": config.mlp_size,
+    "max_position_embeddings": config.max_positions,
+    "type_vocab_size": config.type_vocab_size,
+    "layer_norm_eps": config.layer_norm_eps,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": config.dropout,
+    "attention_probs_dropout_prob": config.attention_dropout,
+    "position_embedding_type": "absolute",
+    "initializer_range": 0.02,
+    "pad_token_id": pad_id,
+    "dtype": _DTYPE,
+  }
+
+
+def _write_tokenizer(folder, source, max_length):
+  for name in _TOKENIZER_FILES:
+    if (source / name).is_file():
+      shutil.copyfile(source / name, folder / name)
+  path = source / "tokenizer_config.json"
+  settings = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+  # The tokenizer file itself is loaded: rebuilding one of a named class
+  # tokenises some texts differently.
+  settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+  settings["model_max_length"] = max_length
+  settings.pop("auto_map", None)
+  _write_json(folder / "tokenizer_config.json", settings)
+
+
+def _write_dense(folder, params, activation):
+  kernel = np.asarray(params["kernel"], np.float32)
+  safetensors.numpy.save_file(
+    {
+      "linear.weight": np.ascontiguousarray(kernel.T),
+      "linear.bias": np.asarray(params["bias"], np.float32),
+    },
+    folder / "model.safetensors",
+    metadata={"format": "pt"},
+  )
+  _write_json(
+    folder / "config.json",
+    {
+      "in_features": kernel.shape[0],
+      "out_features": kernel.shape[1],
+      "bias": True,
+      "activation_function": activation,
+    },
+  )
+
+
+def _write_json(path, value):
+  text = json.dumps(value, indent=2, ensure_ascii=False)
+  path.write_text(text + "\n", "utf-8")
+
+
+def _made(folder):
+  folder.mkdir()
+  return folder

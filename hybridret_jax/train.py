@@ -1,0 +1,220 @@
+"""Trains a dual encoder with hybrid batches: the loop, top to bottom."""
+
+import functools
+import math
+import pathlib
+import time
+from typing import Any
+
+import jax
+import ml_collections
+from absl import logging
+
+from hybridret_jax.assembly import (
+  judging,
+  model,
+  run_folder,
+  tasks,
+  training_data,
+)
+from hybridret_jax.data import pipeline
+from hybridret_jax.parallel import hosts
+from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.reporting import training_log
+from hybridret_jax.retrieval import evaluation
+from hybridret_jax.training import checkpoint, optimizer
+from hybridret_jax.training import state as states
+from hybridret_jax.training import step as steps
+
+
+def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+  """Trains to `config.train.steps`, or goes on from the newest checkpoint.
+
+  Raises:
+    ValueError: the config does not fit its data or the run in `workdir`.
+    FloatingPointError: the loss is no number any more; the step is named.
+  """
+  run_folder.claim(config, workdir)
+  mesh = meshes.make(**config.mesh)
+  corpus, held = training_data.read_corpus(config)
+  made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
+  data = training_data.make(config, corpus, held, made.tokenizer)
+  run_folder.describe(data)
+  tx, rate = optimizer.make(**config.optimizer, total_steps=config.train.steps)
+  loss = dict(config.loss)
+  learnable = loss.pop("learnable_temperature")
+  state, shardings = states.create(
+    made.init,
+    tx,
+    mesh,
+    seed=config.seed,
+    pretrained=made.pretrained(seed=config.seed),
+    learnable_temperature=loss["temperature"] if learnable else None,
+  )
+  train_step = jax.jit(
+    functools.partial(
+      steps.train_step,
+      embed=model.pair_embedder(
+        made.module,
+        batch_size=config.batches.batch_size,
+        negatives=config.batches.negatives,
+      ),
+      tx=tx,
+      rate=rate,
+      seed=config.seed,
+      **loss,
+    ),
+    in_shardings=(
+      shardings,
+      {"rows": meshes.rows_sharding(mesh), "group": meshes.replicated(mesh)},
+    ),
+    out_shardings=(shardings, meshes.replicated(mesh)),
+    donate_argnums=0,
+  )
+  validate = _validator(config, made, held, mesh)
+  total, every = config.train.steps, config.train
+  with (
+    checkpoint.open_folder(
+      workdir / "checkpoints", keep=every.keep
+    ) as checkpoints,
+    meshes.use(mesh),
+  ):
+    state = checkpoint.restore(checkpoints, state)
+    notes = checkpoint.notes(checkpoints)
+    best, since_best = notes.get("best"), notes.get("since_best", 0)
+    start = int(state.step)
+    log = training_log.TrainingLog(workdir, start_step=start)
+    bar = training_log.progress(total, start=start, name="train")
+    meter = _Meter()
+    with log, bar:
+      if start == 0 and validate and every.evaluate_every:
+        _, found = validate(state.params["model"])
+        log.write(0, found)
+      for batch in pipeline.batches(
+        data.composer,
+        data.tokens,
+        data.layout,
+        seed=config.seed,
+        start_step=start,
+        total_steps=total,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+      ):
+        done = batch.step + 1
+        state, metrics = train_step(state, _on_devices(batch, mesh))
+        metrics = {k: float(v) for k, v in jax.device_get(metrics).items()}
+        if not math.isfinite(metrics["loss"]):
+          raise FloatingPointError(
+            f"the loss of step {done} is {metrics['loss']} (a"
+            f" {batch.kind} batch); the last checkpoint is kept. Lower"
+            " optimizer.learning_rate or raise loss.temperature"
+          )
+        meter.add(batch, metrics)
+        bar.update()
+        if done % every.log_every == 0 or done == total:
+          record = meter.take(metrics)
+          log.write(done, record)
+          bar.set_postfix(
+            loss=f"{record['train/loss']:.3f}",
+            pairs_s=f"{record['train/pairs_per_second']:.1f}",
+          )
+        figure = None
+        if validate and _due(done, every.evaluate_every, total):
+          figure, found = validate(state.params["model"])
+          log.write(done, found)
+          meter.restart()
+          improved = best is None or figure > best
+          best, since_best = (figure, 0) if improved else (best, since_best + 1)
+        stop = bool(every.patience) and since_best >= every.patience
+        if (
+          figure is not None
+          or stop
+          or _due(done, every.checkpoint_every, total)
+        ):
+          checkpoint.save(
+            checkpoints,
+            state,
+            step=done,
+            figure=figure,
+            notes={"best": best, "since_best": since_best},
+          )
+        if stop:
+          logging.info(
+            "Stopped at step %d: no better figure in %d evaluations.",
+            done,
+            since_best,
+          )
+          break
+
+
+def _due(done: int, every: int, total: int) -> bool:
+  return bool(every) and (done % every == 0 or done == total)
+
+
+def _on_devices(batch, mesh):
+  return {
+    "rows": hosts.to_global(batch.rows, meshes.rows_sharding(mesh)),
+    "group": hosts.to_global(batch.group, meshes.replicated(mesh)),
+  }
+
+
+def _validator(config, made, held, mesh):
+  """parameters -> (figure that checkpoints are chosen by, flat figures)."""
+  task = tasks.validation(config, held)
+  if task is None:
+    return None
+  encode_texts = judging.encoder(config, made, mesh)
+
+  def validate(params: Any) -> tuple[float, dict[str, float]]:
+    vectors = judging.encode(task, encode_texts, params)
+    found = judging.figures(task, vectors, mesh=mesh)
+    figure = judging.selection_figure(found)
+    flat = {
+      key: value
+      for key, value in evaluation.flat(found).items()
+      if key.split("/")[2] in found["macro"]
+    }
+    return figure, {
+      **flat,
+      f"eval/{task.name}/selection": figure,
+      f"eval/{task.name}/seconds": vectors.seconds,
+    }
+
+  return validate
+
+
+class _Meter:
+  """What the steps since the last record add up to."""
+
+  def __init__(self):
+    self.restart()
+
+  def restart(self) -> None:
+    self._began = time.perf_counter()
+    self._pairs = self._tokens = self._slots = self._steps = 0
+    self._losses: dict[str, list[float]] = {}
+
+  def add(self, batch: pipeline.Batch, metrics: dict[str, float]) -> None:
+    self._pairs += len(batch.group)
+    self._tokens += batch.tokens
+    self._slots += batch.slots
+    self._steps += 1
+    self._losses.setdefault(batch.kind, []).append(metrics["loss"])
+
+  def take(self, metrics: dict[str, float]) -> dict[str, float]:
+    """The record of these steps; counting starts anew."""
+    seconds = time.perf_counter() - self._began
+    losses = [x for of_kind in self._losses.values() for x in of_kind]
+    record = {f"train/{key}": value for key, value in metrics.items()}
+    record |= {
+      "train/loss": sum(losses) / max(len(losses), 1),
+      "train/pairs_per_second": self._pairs / seconds,
+      "train/tokens_per_second": self._tokens / seconds,
+      "train/padding_share": 1 - self._tokens / max(self._slots, 1),
+      "train/monolingual_share": len(self._losses.get("monolingual", ()))
+      / max(self._steps, 1),
+    }
+    for kind, of_kind in self._losses.items():
+      record[f"train/loss_{kind}"] = sum(of_kind) / len(of_kind)
+    self.restart()
+    return record
