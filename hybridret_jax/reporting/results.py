@@ -1,0 +1,151 @@
+"""The figures of one task on disk: results.json and a matrix per system."""
+
+import csv
+import io
+import json
+import math
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from hybridret_jax.reporting import atomic
+
+SCHEMA = 1
+FILE = "results.json"
+_KEYS = (
+  "schema",
+  "task",
+  "candidates",
+  "systems",
+  "model",
+  "settings",
+  "seconds",
+  "versions",
+  "notes",
+)
+_FIGURES_KEYS = ("languages", "counts", "macro", "directions", "pool")
+
+
+def save(folder: str | os.PathLike, results: dict[str, Any]) -> None:
+  """Writes results.json and, for each system, its matrix as CSV.
+
+  A figure that is not a number (a direction without questions) is stored as
+  null. results.json comes last, so where it is, the matrices are complete.
+
+  Args:
+    folder: made where it is missing.
+    results: `schema`, `task`, `candidates` (what a candidate's text is),
+      `systems` (name -> figures of `retrieval.evaluation.evaluate`), and
+      `model`, `settings`, `seconds`, `versions`, `notes`. `model` may name its
+      `training_languages`; tables and figures mark the others.
+
+  Raises:
+    ValueError: a key is missing, or the schema is another one.
+  """
+  folder = pathlib.Path(folder)
+  _check(results, "results")
+  clean = _without_nan(results)
+  text = json.dumps(clean, indent=2, ensure_ascii=False, allow_nan=False)
+  for name, figures in clean["systems"].items():
+    atomic.write(folder / f"matrix_{slug(name)}.csv", matrix_csv(figures))
+  atomic.write(folder / FILE, text + "\n")
+
+
+def load(folder: str | os.PathLike) -> dict[str, Any]:
+  """What `save` wrote into `folder`.
+
+  Raises:
+    FileNotFoundError: there is no results.json.
+    ValueError: it is no JSON, lacks a key, or has another schema.
+  """
+  path = pathlib.Path(folder) / FILE
+  if not path.is_file():
+    raise FileNotFoundError(
+      f"{path} does not exist; run with --mode=evaluate to make it"
+    )
+  try:
+    results = json.loads(path.read_text(encoding="utf-8"))
+  except json.JSONDecodeError as error:
+    raise ValueError(
+      f"{path}:{error.lineno}: not JSON ({error.msg}); evaluate again"
+    ) from error
+  _check(results, str(path))
+  return results
+
+
+def matrix_csv(figures: dict[str, Any]) -> str:
+  """The mAP of each direction: a row per query language, the pool last."""
+  out = io.StringIO()
+  writer = csv.writer(out, lineterminator="\n")
+  writer.writerow(["query", *figures["languages"], "pool"])
+  for language, values in matrix(figures):
+    writer.writerow([language, *("" if v is None else repr(v) for v in values)])
+  return out.getvalue()
+
+
+def matrix(
+  figures: dict[str, Any], metric: str = "map"
+) -> Iterator[tuple[str, list[float | None]]]:
+  """Per query language: its figure in each candidate language, and the pool.
+
+  None where no question of the direction has an answer.
+  """
+  languages = figures["languages"]
+  for query in languages:
+    cells = [
+      figures["directions"].get(f"{query}-{candidate}", {})
+      for candidate in languages
+    ]
+    cells.append(figures["pool"].get(query, {}))
+    yield query, [_number(cell.get(metric)) for cell in cells]
+
+
+def unseen(results: dict[str, Any]) -> tuple[str, ...]:
+  """The task's languages that the model says it was not trained on."""
+  trained = results["model"].get("training_languages")
+  figures = next(iter(results["systems"].values()))
+  if not trained:
+    return ()
+  return tuple(x for x in figures["languages"] if x not in trained)
+
+
+def slug(name: str) -> str:
+  """A system's name as part of a file name."""
+  return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _check(results: dict[str, Any], place: str) -> None:
+  schema = results.get("schema")
+  if schema != SCHEMA:
+    raise ValueError(
+      f"{place}: schema {schema!r}, but this version reads and writes"
+      f" {SCHEMA}; evaluate again with this version"
+    )
+  missing = [key for key in _KEYS if key not in results]
+  if missing:
+    raise ValueError(f"{place}: {', '.join(missing)} missing; add them")
+  if not results["systems"]:
+    raise ValueError(f"{place}: no system; add one system's figures")
+  for name, figures in results["systems"].items():
+    missing = [key for key in _FIGURES_KEYS if key not in figures]
+    if missing:
+      raise ValueError(
+        f"{place}: system {name!r} lacks {', '.join(missing)};"
+        " give what retrieval.evaluation.evaluate returns"
+      )
+
+
+def _without_nan(value: Any) -> Any:
+  if isinstance(value, dict):
+    return {key: _without_nan(item) for key, item in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_without_nan(item) for item in value]
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  return value
+
+
+def _number(value: float | None) -> float | None:
+  return None if value is None or math.isnan(value) else value

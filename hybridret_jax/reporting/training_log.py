@@ -1,0 +1,108 @@
+"""What a run says while it trains: metrics.jsonl, TensorBoard, progress."""
+
+import json
+import math
+import os
+import pathlib
+import sys
+from typing import Any
+
+import tensorboardX
+import tqdm
+
+from hybridret_jax.reporting import atomic
+
+FILE = "metrics.jsonl"
+
+
+class TrainingLog:
+  """Appends metrics to metrics.jsonl and to TensorBoard; to be closed.
+
+  A resumed run goes on after the step that it restored: later lines, which an
+  interrupted run has left, are dropped, so a step is logged once. A fresh run
+  (start_step 0) starts an empty file.
+  """
+
+  def __init__(self, folder: str | os.PathLike, *, start_step: int = 0):
+    self._path = pathlib.Path(folder) / FILE
+    self._path.parent.mkdir(parents=True, exist_ok=True)
+    _truncate(self._path, start_step)
+    self._lines = self._path.open("a", encoding="utf-8")
+    self._board = tensorboardX.SummaryWriter(
+      str(self._path.parent / "tensorboard"),
+      purge_step=start_step + 1 if start_step else 0,
+      # Files are named by the second: two runs within one would collide.
+      filename_suffix=f".{start_step}",
+    )
+
+  def __enter__(self) -> "TrainingLog":
+    return self
+
+  def __exit__(self, *error: object) -> None:
+    self.close()
+
+  def write(self, step: int, metrics: dict[str, Any]) -> None:
+    """Logs numbers of one step; one that is not finite is stored as null."""
+    record: dict[str, Any] = {"step": int(step)}
+    for key, value in metrics.items():
+      number = value if isinstance(value, int) else float(value)
+      record[key] = number if math.isfinite(number) else None
+      self._board.add_scalar(key, number, step)
+    self._lines.write(json.dumps(record, allow_nan=False) + "\n")
+    self._lines.flush()
+
+  def close(self) -> None:
+    """Flushes and closes both files."""
+    self._lines.close()
+    self._board.close()
+
+
+def read(folder: str | os.PathLike) -> list[dict[str, Any]]:
+  """The records of metrics.jsonl, each with its `step`; [] without a file.
+
+  A last line that an interruption cut short is left out.
+
+  Raises:
+    ValueError: another line is not a JSON object with a step.
+  """
+  path = pathlib.Path(folder) / FILE
+  if not path.is_file():
+    return []
+  lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+  records = []
+  for number, line in enumerate(lines, start=1):
+    if not line.endswith("\n"):
+      break
+    try:
+      record = json.loads(line)
+    except json.JSONDecodeError:
+      record = None
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+      raise ValueError(
+        f"{path}:{number}: {line.strip()[:60]!r} is not a JSON object with a"
+        " step; remove the line"
+      )
+    records.append(record)
+  return records
+
+
+def progress(total: int, *, start: int = 0, name: str = "train") -> tqdm.tqdm:
+  """A progress bar in steps with the time left; `set_postfix` adds figures.
+
+  Where standard error is no terminal it prints a line now and then.
+  """
+  return tqdm.tqdm(
+    total=total,
+    initial=start,
+    desc=name,
+    unit="step",
+    dynamic_ncols=True,
+    mininterval=0.5 if sys.stderr.isatty() else 20,
+  )
+
+
+def _truncate(path: pathlib.Path, start_step: int) -> None:
+  kept = [
+    x for x in read(path.parent) if start_step and x["step"] <= start_step
+  ]
+  atomic.write(path, "".join(json.dumps(record) + "\n" for record in kept))
