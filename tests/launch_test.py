@@ -21,7 +21,7 @@ TOOLS += ("printf", "rm", "sed", "sort", "tail", "tr", "cp", "chmod")
 # Python as far as the scripts use it; what it is asked for goes to calls.txt.
 PYTHON = """#!/bin/bash
 case "$1" in
-  -c) exit {supported} ;;
+  -c) exec {real} -c "import sys; sys.version_info = {parts}; $2" ;;
   --version) echo "Python {version}" ;;
   -m)
     echo "${{*:2}}" >>calls.txt
@@ -47,10 +47,10 @@ def machine(tmp_path):
     (tools / name).symlink_to(shutil.which(name))
 
   def run(script, *arguments, version="3.11.7", failing=""):
-    minor = int(version.split(".")[1])
     python = tools / "python3"
+    parts = tuple(map(int, version.split(".")))
     python.write_text(
-      PYTHON.format(supported=int(not 11 <= minor < 14), version=version)
+      PYTHON.format(real=sys.executable, version=version, parts=parts)
     )
     python.chmod(0o755)
     (root / "calls.txt").write_text("")
@@ -96,8 +96,11 @@ def test_another_python_is_refused(machine, script, version):
   assert not (machine.root / ".venv").exists()
 
 
-def test_a_fresh_machine_installs_and_then_runs(machine):
-  done, calls = machine("quickstart.sh", "--config.train.steps=2")
+@pytest.mark.parametrize("version", ["3.11.0", "3.13.9"])
+def test_a_fresh_machine_installs_and_then_runs(machine, version):
+  done, calls = machine(
+    "quickstart.sh", "--config.train.steps=2", version=version
+  )
   assert done.returncode == 0, done.stderr
   venv, install, run = calls
   assert venv == "venv .venv"
