@@ -10,6 +10,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from hybridret_jax.parallel import mesh as mesh_lib
 
 _CHUNK_OVERHEAD = 64  # What a chunk costs beside its rows, in rows.
+_LANES = 128  # Accelerators compute in tiles of so many columns.
 
 
 def counts(
@@ -98,10 +99,12 @@ def _layout(language_N, num_languages, chunk):
   Indices ascend within a language.
   """
   sizes_X = np.bincount(language_N, minlength=num_languages)
-  even = {int(-(-n // -(-n // chunk))) for n in sizes_X if n}
+  even = {-(-n // -(-n // chunk)) for n in sizes_X.tolist() if n}
+  # Few different sizes, so that few programs are compiled.
+  whole = {min(chunk, -(-n // _LANES) * _LANES) for n in even}
   halves = {max(1, chunk >> power) for power in range(5)}
   size = min(
-    even | halves,
+    whole | halves,
     key=lambda c: (np.sum(-(-sizes_X // c)) * (c + _CHUNK_OVERHEAD), -c),
   )
   chunks_X = -(-sizes_X // size)

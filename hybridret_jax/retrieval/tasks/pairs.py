@@ -1,0 +1,81 @@
+"""Makes a retrieval task of question-passage rows, such as held-out ones."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hybridret_jax.retrieval.tasks import task
+
+
+def from_rows(
+  name: str,
+  *,
+  languages: Sequence[str],
+  ids: Sequence[str],
+  groups: Sequence[str],
+  language_row: np.ndarray,
+  queries: Sequence[str],
+  passages: Sequence[str],
+) -> task.Task:
+  """The task in which each row's passage answers its group's queries.
+
+  Candidates are the passages; one that several rows of a language share is
+  one candidate, under the first row's id. Relevant for a query are all
+  candidates, in any language, that carry a passage of its group. A row with
+  an empty query is a candidate only. A query's cluster is its group.
+
+  Args:
+    name: what the figures are filed under.
+    languages: codes that `language_row` indexes.
+    ids: unique, one per row; so are the next four.
+    groups: equal for the translations of an item.
+    language_row: index in `languages`.
+    queries: may be empty.
+    passages: never empty.
+
+  Raises:
+    ValueError: a passage is empty, the columns differ in length, or no row
+      has a query.
+  """
+  language_row = np.asarray(language_row, np.int32)
+  columns = (ids, groups, language_row, queries, passages)
+  if len({len(column) for column in columns}) != 1:
+    raise ValueError(
+      f"task {name}: columns of {[len(c) for c in columns]} rows; give each"
+      " row an id, group, language, query and passage"
+    )
+  queries = [query.strip() for query in queries]
+  passages = [passage.strip() for passage in passages]
+  if "" in passages:
+    raise ValueError(
+      f"task {name}: row {ids[passages.index('')]!r} has an empty passage;"
+      " leave the row out"
+    )
+  asked = [row for row, query in enumerate(queries) if query]
+  if not asked:
+    raise ValueError(
+      f"task {name}: none of its {len(queries)} rows has a query; hold out"
+      " rows with a query"
+    )
+  first: dict[tuple[int, str], int] = {}  # (language, text) -> its first row
+  for row in np.argsort(language_row, kind="stable").tolist():
+    first.setdefault((int(language_row[row]), passages[row]), row)
+  candidate_of = {key: index for index, key in enumerate(first)}
+  in_group: dict[str, set[int]] = {}
+  for row, group in enumerate(groups):
+    key = (int(language_row[row]), passages[row])
+    in_group.setdefault(group, set()).add(candidate_of[key])
+  kept = list(first.values())
+  return task.Task(
+    name=name,
+    languages=tuple(languages),
+    query_texts=tuple(queries[row] for row in asked),
+    query_ids=tuple(ids[row] for row in asked),
+    query_language=language_row[asked],
+    candidate_texts=tuple(passages[row] for row in kept),
+    candidate_ids=tuple(ids[row] for row in kept),
+    candidate_language=language_row[kept],
+    candidate_context=None,
+    relevant=task.pad_relevant([list(in_group[groups[r]]) for r in asked]),
+    query_cluster=tuple(groups[row] for row in asked),
+  )

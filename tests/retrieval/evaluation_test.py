@@ -1,0 +1,220 @@
+"""Figures of a whole task against a plain numpy evaluation of full sorts."""
+
+import json
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from jax.sharding import Mesh
+
+from hybridret_jax.retrieval import evaluation
+from hybridret_jax.retrieval.tasks import task
+
+
+def make_task(seed=0, *, languages=("ar", "de", "en"), queries=30, N=70, R=5):
+  rng = np.random.default_rng(seed)
+  X = len(languages)
+  relevant = [
+    rng.choice(N, rng.integers(0, R + 1), replace=False).tolist()
+    for _ in range(queries)
+  ]
+  relevant[0] = [0]
+  return task.Task(
+    name="made",
+    languages=languages,
+    query_texts=tuple(f"question {i}" for i in range(queries)),
+    query_ids=tuple(f"q{i}" for i in range(queries)),
+    query_language=rng.integers(0, X, queries).astype(np.int32),
+    candidate_texts=tuple(f"answer {i}" for i in range(N)),
+    candidate_ids=tuple(f"c{i}" for i in range(N)),
+    candidate_language=np.sort(rng.integers(0, X, N)).astype(np.int32),
+    candidate_context=None,
+    relevant=task.pad_relevant(relevant),
+  )
+
+
+def integer_vectors(made, seed=0, D=6):
+  rng = np.random.default_rng(seed)
+  shape_Q, shape_N = (made.num_queries, D), (made.num_candidates, D)
+  return (
+    rng.integers(-2, 3, shape_Q).astype(np.float32),
+    rng.integers(-2, 3, shape_N).astype(np.float32),
+  )
+
+
+def real_vectors(made, seed=0, D=24):
+  rng = np.random.default_rng(seed)
+  sides = []
+  for number in (made.num_queries, made.num_candidates):
+    vectors = rng.normal(size=(number, D)).astype(np.float32)
+    sides.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+  return sides
+
+
+def reference(made, q_QD, c_ND):
+  """The documented figures, one query after another, from sorted lists."""
+  scores_QN = q_QD @ c_ND.T
+  rows = {}  # (row name, metric) -> values of its queries
+
+  def add(name, metric, value):
+    rows.setdefault((name, metric), []).append(value)
+
+  codes = made.languages
+  for q in range(made.num_queries):
+    order = np.argsort(-scores_QN[q], kind="stable")
+    relevant = made.relevant[q][made.relevant[q] >= 0]
+    asked = codes[made.query_language[q]]
+    for answer, code in enumerate(codes):
+      mine = [n for n in relevant if made.candidate_language[n] == answer]
+      if not mine:
+        continue
+      listed = [n for n in order if made.candidate_language[n] == answer]
+      for metric, value in values(listed, mine).items():
+        add(f"{asked}-{code}", metric, value)
+      others = set(relevant) - set(mine)
+      left = [n for n in order if n not in others]
+      add(f"{asked}>{code}", "map", values(left, mine)["map"])
+    if len(relevant):
+      for metric, value in values(order, relevant).items():
+        add(asked, metric, value)
+      ranks = [list(order).index(n) + 1 for n in relevant]
+      if len(ranks) > 1:
+        add(asked, "rank_distance", max(ranks) - min(ranks))
+      if order[0] in relevant:
+        first = codes[made.candidate_language[order[0]]]
+        add(asked, "same_language_first", float(first == asked))
+  return {key: np.mean(row) for key, row in rows.items()}
+
+
+def values(order, relevant):
+  hits = np.isin(order, relevant)
+  precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+  number = len(relevant)
+  discount = 1 / np.log2(np.arange(2, len(hits) + 2))
+  first = np.flatnonzero(hits)[0] + 1
+  return {
+    "map": (precision * hits).sum() / number,
+    "map@20": (precision * hits)[:20].sum() / min(number, 20),
+    "r@1": float(hits[0]),
+    "r@10": float(hits[:10].any()),
+    "mrr@10": 1 / first if first <= 10 else 0.0,
+    "ndcg@10": (hits * discount)[:10].sum() / discount[: min(number, 10)].sum(),
+    "recall@100": hits[:100].sum() / number,
+  }
+
+
+def assert_equals_reference(figures, want, atol=1e-6):
+  got = {}
+  for name, row in (figures["directions"] | figures["pool"]).items():
+    for metric, value in row.items():
+      if metric != "queries" and value is not None:
+        got[name, metric] = value
+  for name, value in figures["pool_map_by_answer_language"].items():
+    got[name.replace("-", ">"), "map"] = value
+  assert got.keys() == want.keys()
+  for key, value in want.items():
+    np.testing.assert_allclose(got[key], value, atol=atol, err_msg=str(key))
+
+
+def mesh_of(devices):
+  grid = np.array(jax.devices()[:devices]).reshape(devices, 1)
+  return Mesh(grid, ("data", "fsdp"))
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+@pytest.mark.parametrize(("query_block", "chunk"), [(3, 11), (256, 1024)])
+@pytest.mark.parametrize("vectors", [integer_vectors, real_vectors])
+def test_figures_equal_full_sorts(vectors, query_block, chunk, devices):
+  made = make_task()
+  q_QD, c_ND = vectors(made)
+  figures = evaluation.evaluate(
+    made,
+    q_QD,
+    c_ND,
+    mesh=mesh_of(devices),
+    query_block=query_block,
+    chunk=chunk,
+  )
+  assert_equals_reference(figures, reference(made, q_QD, c_ND))
+
+
+@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.given(seed=st.integers(0, 2**32 - 1))
+def test_any_task_has_figures_in_range(seed):
+  # One shape, so that the program is compiled once.
+  made = make_task(seed)
+  q_QD, c_ND = integer_vectors(made, seed)
+  figures = evaluation.evaluate(made, q_QD, c_ND)
+  assert_equals_reference(figures, reference(made, q_QD, c_ND))
+  for key, value in evaluation.flat(figures).items():
+    if not key.endswith("rank_distance"):
+      assert 0 <= value <= 1, key
+  json.dumps(figures, allow_nan=False)
+
+
+def test_macro_is_the_mean_over_directions():
+  made = make_task()
+  figures = evaluation.evaluate(made, *real_vectors(made))
+  rows = figures["directions"]
+  same = [rows[k]["map"] for k in rows if k[:2] == k[3:]]
+  other = [rows[k]["map"] for k in rows if k[:2] != k[3:]]
+  pool = [row["rank_distance"] for row in figures["pool"].values()]
+  macro = figures["macro"]
+  assert len(same) == 3 and len(other) == 6
+  assert macro["monolingual"]["map"] == pytest.approx(np.mean(same))
+  assert macro["cross_lingual"]["map"] == pytest.approx(np.mean(other))
+  assert macro["multilingual_pool"]["rank_distance"] == pytest.approx(
+    np.mean(pool)
+  )
+  flat = evaluation.flat(figures)
+  assert flat["eval/made/monolingual/map"] == macro["monolingual"]["map"]
+  assert flat["eval/made/ar-de/map@20"] == rows["ar-de"]["map@20"]
+  assert flat["eval/made/en-pool/map"] == figures["pool"]["en"]["map"]
+  assert not any(key.endswith("/queries") for key in flat)
+
+
+def test_one_language_has_no_cross_lingual_figure():
+  made = make_task(languages=("hi",))
+  figures = evaluation.evaluate(made, *real_vectors(made))
+  assert list(figures["directions"]) == ["hi-hi"]
+  assert figures["macro"]["cross_lingual"]["map"] is None
+  assert "eval/made/cross_lingual/map" not in evaluation.flat(figures)
+  for key, value in figures["macro"]["monolingual"].items():
+    assert figures["pool"]["hi"][key] == value
+
+
+def test_queries_without_relevant_are_counted_and_left_out():
+  made = make_task()
+  figures = evaluation.evaluate(made, *real_vectors(made))
+  without = int((made.relevant < 0).all(axis=1).sum())
+  assert without > 0
+  assert figures["counts"]["queries_without_relevant"] == without
+  scored = sum(row["queries"] for row in figures["pool"].values())
+  assert scored == made.num_queries - without
+  assert sum(figures["counts"]["candidates_by_language"].values()) == 70
+
+
+def test_dozens_of_relevant_candidates():
+  made = make_task(N=70, R=45)
+  q_QD, c_ND = integer_vectors(made)
+  figures = evaluation.evaluate(made, q_QD, c_ND, chunk=13)
+  assert_equals_reference(figures, reference(made, q_QD, c_ND))
+
+
+@pytest.mark.parametrize("side", ["query", "candidate"])
+def test_vectors_must_fit_the_task(side):
+  made = make_task()
+  q_QD, c_ND = real_vectors(made)
+  cut = (q_QD[1:], c_ND) if side == "query" else (q_QD, c_ND[1:])
+  with pytest.raises(ValueError, match=f"{side} texts and got"):
+    evaluation.evaluate(made, *cut)
+
+
+def test_a_vector_that_is_not_finite_is_named():
+  made = make_task()
+  q_QD, c_ND = real_vectors(made)
+  c_ND[7, 3] = np.nan
+  with pytest.raises(ValueError, match="candidate embedding 7"):
+    evaluation.evaluate(made, q_QD, c_ND)

@@ -1,0 +1,106 @@
+"""Tasks from JSON lines, and what their errors name."""
+
+import gzip
+import json
+
+import pytest
+
+from hybridret_jax.retrieval.tasks import jsonl
+
+QUERIES = [
+  {"id": "q1", "lang": "en", "text": " Who? ", "cluster": "a"},
+  {"id": "q2", "lang": "hi", "text": "कौन?", "cluster": "a"},
+]
+CANDIDATES = [
+  {"id": "c1", "lang": "hi", "text": "वह"},
+  {"id": "c2", "lang": "en", "text": "She. ", "context": "All of it."},
+  {"id": "c3", "lang": "de", "text": "Sie."},
+  {"id": "c4", "lang": "en", "text": "He."},
+]
+QRELS = "q1\tc2\t1\nq1\tc1\t2\nq1\tc4\t0\n\nq2\tc1\t1\n"
+
+
+def write(folder, queries=QUERIES, candidates=CANDIDATES, qrels=QRELS):
+  for name, records in (("queries", queries), ("candidates", candidates)):
+    lines = [r if isinstance(r, str) else json.dumps(r) for r in records]
+    text = "\n".join(lines) + "\n"
+    (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+  (folder / "qrels.tsv").write_text(qrels, encoding="utf-8")
+  return folder
+
+
+def test_load(tmp_path):
+  made = jsonl.load(write(tmp_path), name="made")
+  assert made.name == "made"
+  assert made.languages == ("de", "en", "hi")
+  assert made.query_texts == ("Who?", "कौन?")
+  assert made.query_language.tolist() == [1, 2]
+  assert made.query_cluster == ("a", "a")
+  assert made.candidate_ids == ("c3", "c2", "c4", "c1")
+  assert made.candidate_texts[1] == "She."
+  assert made.candidate_language.tolist() == [0, 1, 1, 2]
+  assert made.candidate_context == ("", "All of it.", "", "")
+  assert made.relevant.tolist() == [[1, 3], [3, -1]]
+
+
+def test_optional_fields_and_compressed_files(tmp_path):
+  write(
+    tmp_path,
+    queries=[{k: v for k, v in q.items() if k != "cluster"} for q in QUERIES],
+    candidates=[
+      {k: v for k, v in c.items() if k != "context"} for c in CANDIDATES
+    ],
+  )
+  for path in list(tmp_path.iterdir()):
+    with gzip.open(f"{path}.gz", "wb") as file:
+      file.write(path.read_bytes())
+    path.unlink()
+  made = jsonl.load(tmp_path)
+  assert made.name == tmp_path.name
+  assert made.candidate_context is None
+  assert made.query_cluster is None
+
+
+def test_a_query_without_cluster_is_its_own(tmp_path):
+  queries = [QUERIES[0], {"id": "q2", "lang": "hi", "text": "कौन?"}]
+  assert jsonl.load(write(tmp_path, queries)).query_cluster == ("a", "q2")
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"queries": [QUERIES[0], "{"]}, r"queries\.jsonl:2: not JSON"),
+    ({"queries": [QUERIES[0], "[]"]}, r"queries\.jsonl:2: '\[\]' is no object"),
+    (
+      {"queries": [QUERIES[0], QUERIES[1] | {"text": " "}]},
+      r"queries\.jsonl:2: text is ' '",
+    ),
+    (
+      {"candidates": [CANDIDATES[0], CANDIDATES[1] | {"context": 3}]},
+      r"candidates\.jsonl:2: context is 3",
+    ),
+    (
+      {"candidates": [{"id": "c1", "text": "x"}]},
+      r"candidates\.jsonl:1: lang is None",
+    ),
+    (
+      {"candidates": [*CANDIDATES, CANDIDATES[1]]},
+      r"candidates\.jsonl:5: id 'c2' stands twice",
+    ),
+    ({"qrels": "q1\tc2\t1\nq1 c2 1\n"}, r"qrels\.tsv:2: 1 fields"),
+    ({"qrels": "q1\tc2\t1\nq9\tc1\t1\n"}, r"qrels\.tsv:2: query 'q9' is unk"),
+    ({"qrels": "q1\tc9\t1\n"}, r"qrels\.tsv:1: candidate 'c9' is unknown"),
+    ({"qrels": "q1\tc1\tyes\n"}, r"qrels\.tsv:1: relevance 'yes'"),
+    ({"qrels": "q1\tc1\t1\nq1\tc1\t1\n"}, r"qrels\.tsv:2: .* judged twice"),
+    ({"qrels": "q1\tc1\t0\n"}, "no query has a relevant candidate"),
+  ],
+)
+def test_errors_name_file_and_line(tmp_path, change, message):
+  with pytest.raises(ValueError, match=message):
+    jsonl.load(write(tmp_path, **change))
+
+
+def test_missing_file_is_named(tmp_path):
+  (write(tmp_path) / "qrels.tsv").unlink()
+  with pytest.raises(ValueError, match=r"qrels\.tsv: no such file"):
+    jsonl.load(tmp_path)

@@ -1,0 +1,183 @@
+"""XQuAD-R's published counts, and the rule for the relevant sentence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hybridret_jax.retrieval.tasks import xquad_r
+
+# Roy et al., arXiv 2004.05484, and the design's count of every file.
+CANDIDATES = {
+  "ar": 1222,
+  "de": 1276,
+  "el": 1234,
+  "en": 1180,
+  "es": 1215,
+  "hi": 1244,
+  "ru": 1219,
+  "th": 852,
+  "tr": 1167,
+  "vi": 1209,
+  "zh": 1196,
+}
+
+
+def paragraph(sentences, questions):
+  """A paragraph whose sentences are joined by spaces; (id, answer) pairs."""
+  context = " ".join(sentences)
+  starts = np.cumsum([0] + [len(s) + 1 for s in sentences[:-1]]).tolist()
+  return {
+    "context": context,
+    "sentences": sentences,
+    "sentence_breaks": [
+      [a, a + len(s)] for a, s in zip(starts, sentences, strict=True)
+    ],
+    "qas": [
+      {
+        "id": identity,
+        "question": f" Where is {answer}? ",
+        "answers": [{"answer_start": context.index(answer), "text": answer}],
+      }
+      for identity, answer in questions
+    ],
+  }
+
+
+def write(folder, language, *articles):
+  data = [{"title": t, "paragraphs": p} for t, p in articles]
+  (folder / f"{language}.json").write_text(
+    json.dumps({"data": data}), encoding="utf-8"
+  )
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """Question 1 in three languages, 2 in two of them, 3 in one."""
+  en = [
+    paragraph(["First one.", "A second. ", "The third."], [("1", "third")]),
+    paragraph(["Other text."], [("2", "Other"), ("3", "text")]),
+  ]
+  write(tmp_path, "en", ("Alpha", en[:1]), ("Beta", en[1:]))
+  de = [paragraph(["Das erste.", "Das dritte."], [("1", "dritte")])]
+  write(tmp_path, "de", ("Alpha auf Deutsch", de))
+  zh = [paragraph(["一。", "一。", "三。"], [("1", "三"), ("2", "一")])]
+  write(tmp_path, "zh", ("甲", zh))
+  return tmp_path
+
+
+def test_real_counts(shared):
+  made = xquad_r.load(shared / "data" / "xquad-r")
+  assert made.languages == tuple(CANDIDATES)
+  assert (made.num_queries, made.num_candidates) == (13_090, 13_014)
+  sizes = np.bincount(made.candidate_language).tolist()
+  assert dict(zip(made.languages, sizes, strict=True)) == CANDIDATES
+  assert np.bincount(made.query_language).tolist() == [1190] * 11
+  assert made.relevant.shape == (13_090, 11)
+  language_QR = made.candidate_language[made.relevant]
+  assert (np.sort(language_QR, axis=1) == np.arange(11)[None, :]).all()
+  assert len(set(made.query_cluster)) == 48
+  assert all(t == t.strip() and t for t in made.candidate_texts)
+
+
+def test_real_answers_are_in_their_sentences(shared):
+  folder = shared / "data" / "xquad-r"
+  made = xquad_r.load(folder, languages=["en"])
+  data = json.loads((folder / "en.json").read_text(encoding="utf-8"))["data"]
+  answers = [
+    question["answers"][0]["text"]
+    for article in data
+    for part in article["paragraphs"]
+    for question in part["qas"]
+  ]
+  found = [
+    answer in made.candidate_texts[index]
+    for answer, index in zip(answers, made.relevant[:, 0], strict=True)
+  ]
+  assert len(found) - sum(found) == 3  # Answers that run past a sentence end.
+
+
+def test_every_sentence_is_a_candidate(folder):
+  made = xquad_r.load(folder)
+  assert made.languages == ("de", "en", "zh")
+  assert made.candidate_texts == (
+    *("Das erste.", "Das dritte."),
+    *("First one.", "A second.", "The third.", "Other text."),
+    *("一。", "一。", "三。"),
+  )
+  assert made.candidate_ids[2:6] == ("en-0-0", "en-0-1", "en-0-2", "en-1-0")
+  assert made.candidate_language.tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 2]
+  assert made.candidate_context is None
+
+
+def test_relevant_are_the_languages_that_have_the_id(folder):
+  made = xquad_r.load(folder)
+  assert made.query_ids == ("de-1", "en-1", "en-2", "en-3", "zh-1", "zh-2")
+  assert made.query_texts[0] == "Where is dritte?"
+  one, two = [1, 4, 8], [5, 6, -1]
+  assert made.relevant.tolist() == [one, one, two, [5, -1, -1], one, two]
+  first = "Alpha auf Deutsch"
+  assert made.query_cluster == (first, first, "Beta", "Beta", first, "Beta")
+
+
+def test_languages_are_taken_in_the_order_asked(folder):
+  made = xquad_r.load(folder, languages=["zh", "de"])
+  assert made.languages == ("zh", "de")
+  assert made.query_ids == ("zh-1", "zh-2", "de-1")
+  assert made.relevant.tolist() == [[2, 4], [0, -1], [2, 4]]
+
+
+def test_paragraph_as_context(folder):
+  made = xquad_r.load(folder, candidates="sentence_paragraph")
+  assert made.candidate_texts[5] == "Other text."
+  assert made.candidate_context[3] == "First one. A second.  The third."
+
+
+def test_the_end_of_a_sentence_is_not_in_it(folder):
+  part = paragraph(["One.", "Two."], [("1", "Two")])
+  part["sentence_breaks"] = [[0, 5], [5, 9]]
+  write(folder, "en", ("Alpha", [part]))
+  assert xquad_r.load(folder, languages=["en"]).relevant.tolist() == [[1]]
+
+
+def test_answer_in_no_sentence_is_named(folder):
+  part = paragraph(["One.", "Two."], [("77", "Two")])
+  part["qas"][0]["answers"][0]["answer_start"] = 4
+  write(folder, "en", ("Alpha", [part]))
+  with pytest.raises(
+    ValueError, match="Alpha, paragraph 0, question 77.* 4 is"
+  ):
+    xquad_r.load(folder)
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    (lambda p: p.pop("sentences"), "paragraph 0: sentences is None"),
+    (lambda p: p["sentence_breaks"].pop(), "2 sentences and 1 sentence_b"),
+    (lambda p: p["sentences"].__setitem__(1, " "), "sentence 1 is ' '"),
+    (lambda p: p["qas"].append(p["qas"][0]), "question 1: the id stands"),
+    (lambda p: p["qas"][0]["answers"].clear(), "answer_start is None"),
+  ],
+)
+def test_misshapen_paragraphs_are_named(folder, change, message):
+  part = paragraph(["One.", "Two."], [("1", "Two")])
+  change(part)
+  write(folder, "en", ("Alpha", [part]))
+  with pytest.raises(ValueError, match=message):
+    xquad_r.load(folder)
+
+
+def test_broken_json_is_named_by_line(folder):
+  (folder / "en.json").write_text('{\n"data": [\n', encoding="utf-8")
+  with pytest.raises(ValueError, match=r"en\.json:3: not JSON"):
+    xquad_r.load(folder)
+
+
+def test_unknown_arguments_are_named(folder, tmp_path):
+  with pytest.raises(ValueError, match=r"\['fr'\]; it has \['de', 'en', 'zh'"):
+    xquad_r.load(folder, languages=["en", "fr"])
+  with pytest.raises(ValueError, match="'paragraph' is unknown"):
+    xquad_r.load(folder, candidates="paragraph")
+  with pytest.raises(ValueError, match="no <language>.json file"):
+    xquad_r.load(tmp_path / "absent")
