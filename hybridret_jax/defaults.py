@@ -119,4 +119,4 @@ def get_config() -> ml_collections.ConfigDict:
   config.export = ml_collections.ConfigDict()
   config.export.folder = "export"  # In the run's folder.
   config.export.cosine = 0.99999  # Least agreement of the loaded-back model.
-  return config
+  return config.lock()

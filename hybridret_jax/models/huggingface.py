@@ -22,6 +22,11 @@ _HUB_FILES = (
 )
 
 
+def is_hub_id(name: str) -> bool:
+  """Whether `name` has the form OWNER/MODEL."""
+  return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None
+
+
 def resolve(name: str) -> pathlib.Path:
   """The local folder of a model: `name` itself, or a download from the hub.
 
@@ -31,7 +36,7 @@ def resolve(name: str) -> pathlib.Path:
   folder = pathlib.Path(name).expanduser()
   if folder.is_dir():
     return folder
-  if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+  if not is_hub_id(name):
     raise ValueError(f"model {name!r}: no such folder, and no hub id either")
   try:
     return pathlib.Path(

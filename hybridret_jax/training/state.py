@@ -28,6 +28,25 @@ class TrainState:
   opt_state: optax.OptState
 
 
+def abstract(
+  init_model: Callable[[jax.Array], Any],
+  tx: optax.GradientTransformation,
+  mesh: Mesh,
+  *,
+  learnable_temperature: float | None = None,
+) -> TrainState:
+  """Shapes of a state with their shardings; nothing is computed."""
+  init = _init(init_model, tx, learnable_temperature)
+  boxed = jax.eval_shape(init, jax.random.key(0))
+  return jax.tree.map(
+    lambda x, sharding: jax.ShapeDtypeStruct(
+      x.shape, x.dtype, sharding=sharding
+    ),
+    nn.unbox(boxed),
+    meshes.tree_shardings(boxed, mesh),
+  )
+
+
 def create(
   init_model: Callable[[jax.Array], Any],
   tx: optax.GradientTransformation,
@@ -47,14 +66,7 @@ def create(
     pretrained: parameters of the model that replace the drawn ones.
     learnable_temperature: its first value, if it is to be learnt.
   """
-
-  def init(key):
-    loss = {}
-    if learnable_temperature is not None:
-      loss["log_scale"] = jnp.log(1 / jnp.float32(learnable_temperature))
-    params = {"model": init_model(key), "loss": loss}
-    return TrainState(jnp.zeros((), jnp.int32), params, tx.init(params))
-
+  init = _init(init_model, tx, learnable_temperature)
   key = jax.random.key(seed)
   shardings = meshes.tree_shardings(jax.eval_shape(init, key), mesh)
   with meshes.use(mesh):
@@ -63,9 +75,7 @@ def create(
     )
   if pretrained is not None:
     model = jax.tree.map(
-      lambda value, sharding: jax.device_put(value, sharding),
-      pretrained,
-      shardings.params["model"],
+      jax.device_put, pretrained, shardings.params["model"]
     )
     state = state.replace(params={**state.params, "model": model})
   return state, shardings
@@ -76,3 +86,14 @@ def temperature(params: Any, fixed: float) -> jax.Array | float:
   if "log_scale" not in params["loss"]:
     return fixed
   return jnp.exp(-jnp.minimum(params["loss"]["log_scale"], jnp.log(100.0)))
+
+
+def _init(init_model, tx, learnable_temperature):
+  def init(key):
+    loss = {}
+    if learnable_temperature is not None:
+      loss["log_scale"] = jnp.log(1 / jnp.float32(learnable_temperature))
+    params = {"model": init_model(key), "loss": loss}
+    return TrainState(jnp.zeros((), jnp.int32), params, tx.init(params))
+
+  return init

@@ -1,0 +1,243 @@
+"""The whole config, checked before anything is downloaded or compiled."""
+
+import inspect
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import ml_collections
+from babel import Locale
+
+from hybridret_jax.assembly import model, tasks, training_data
+from hybridret_jax.data import composer, pipeline
+from hybridret_jax.models import dual_encoder, huggingface
+from hybridret_jax.parallel import mesh
+from hybridret_jax.training import loss, optimizer
+
+_SYSTEMS = (
+  "untrained",
+  "untrained_means_subtracted",
+  "trained",
+  "trained_means_subtracted",
+)
+# Sections that are handed on as keyword arguments, and to what.
+_HANDED_ON = {
+  "batches": composer.Composer,
+  "packing": pipeline.plan_layout,
+  "loss": loss.contrastive,
+  "optimizer": optimizer.make,
+  "mesh": mesh.make,
+}
+_OURS = {"loss": {"learnable_temperature"}}
+_POSITIVE = (
+  "batches.batch_size",
+  "data.query_length",
+  "data.passage_length",
+  "packing.row_length",
+  "packing.row_multiple",
+  "packing.shapes",
+  "train.steps",
+  "train.log_every",
+  "train.keep",
+  "loss.temperature",
+  "optimizer.learning_rate",
+  "evaluation.query_length",
+  "evaluation.passage_length",
+  "evaluation.tokens_per_call",
+  "validation.max_blocks",
+)
+_NOT_NEGATIVE = (
+  "batches.negatives",
+  "batches.size_exponent",
+  "model.projection",
+  "optimizer.weight_decay",
+  "optimizer.warmup_steps",
+  "optimizer.clip_norm",
+  "train.evaluate_every",
+  "train.checkpoint_every",
+  "train.patience",
+)
+_SHARES = ("batches.alpha", "validation.share", "optimizer.final_share")
+
+
+def whole(config: ml_collections.ConfigDict, modes: Sequence[str]) -> None:
+  """Raises one ValueError that lists all that is wrong, each with its mend."""
+  problems = [
+    *_keys(config),
+    *_numbers(config),
+    *_choices(config),
+    *_lengths(config),
+    *_devices(config),
+    *_model(config),
+    *_data(config, modes),
+  ]
+  if problems:
+    lines = "\n  - ".join(problems)
+    raise ValueError(f"the config has {len(problems)} problem(s):\n  - {lines}")
+
+
+def _keys(config) -> Iterator[str]:
+  for section, target in _HANDED_ON.items():
+    known = set(_parameters(target)) | _OURS.get(section, set())
+    for key in set(config[section]) - known:
+      yield f"{section}.{key} is no setting; known: {', '.join(sorted(known))}"
+
+
+def _parameters(target: Callable[..., Any]) -> list[str]:
+  return list(inspect.signature(target).parameters)
+
+
+def _numbers(config) -> Iterator[str]:
+  for key in _POSITIVE:
+    if not _at(config, key) > 0:
+      yield f"{key} is {_at(config, key)}; give a number above 0"
+  for key in _NOT_NEGATIVE:
+    if _at(config, key) < 0:
+      yield f"{key} is {_at(config, key)}; give 0 or more"
+  for key in _SHARES:
+    if not 0 <= _at(config, key) <= 1:
+      yield f"{key} is {_at(config, key)}; give a share between 0 and 1"
+  if config.optimizer.warmup_steps > config.train.steps:
+    yield (
+      f"optimizer.warmup_steps {config.optimizer.warmup_steps} is more than"
+      f" train.steps {config.train.steps}; lower it"
+    )
+
+
+def _choices(config) -> Iterator[str]:
+  for key, allowed in (
+    ("batches.strategy", composer.STRATEGIES),
+    ("batches.pairs", composer.PAIRS),
+    ("batches.language_weighting", composer.WEIGHTINGS),
+    ("model.pooling", dual_encoder.POOLINGS),
+    ("model.dtype", ("float32", "bfloat16", "float64")),
+    ("loss.same_group", loss.SAME_GROUP),
+    ("optimizer.schedule", optimizer.SCHEDULES),
+    ("evaluation.candidates", ("sentence", "sentence_paragraph")),
+  ):
+    if _at(config, key) not in allowed:
+      yield f"{key} is {_at(config, key)!r}; choose from {', '.join(allowed)}"
+  for system in config.evaluation.systems:
+    if system not in _SYSTEMS:
+      yield (
+        f"evaluation.systems names {system!r}; choose from"
+        f" {', '.join(_SYSTEMS)}"
+      )
+  known = Locale("en").languages
+  for language in config.data.languages:
+    if language not in known:
+      yield f"data.languages names {language!r}, no ISO 639-1 code"
+  if len(set(config.data.languages)) < len(config.data.languages):
+    yield f"data.languages {config.data.languages} repeats a language"
+
+
+def _lengths(config) -> Iterator[str]:
+  for side in ("query", "passage"):
+    length = config.data[f"{side}_length"]
+    if length > config.packing.row_length:
+      yield (
+        f"data.{side}_length {length} is more than packing.row_length"
+        f" {config.packing.row_length}; raise that or cut texts shorter"
+      )
+
+
+def _devices(config) -> Iterator[str]:
+  devices = jax.device_count()
+  data, fsdp = config.mesh.data, config.mesh.fsdp
+  if fsdp < 1 or devices % fsdp or data not in (-1, devices // max(fsdp, 1)):
+    yield (
+      f"mesh {data} x {fsdp} does not cover the {devices} device(s); use"
+      f" mesh.data=-1 and a mesh.fsdp that divides {devices}"
+    )
+  counts = config.packing.row_counts or (config.packing.row_multiple,)
+  for count in counts:
+    if count % devices:
+      name = "row_counts" if config.packing.row_counts else "row_multiple"
+      up = -(-count // devices) * devices
+      yield (
+        f"packing.{name} {count} is not a multiple of the {devices} devices;"
+        f" use {up - devices or up} or {up}"
+      )
+
+
+def _model(config) -> Iterator[str]:
+  init = config.model.init
+  if init is None:
+    yield "model.init is not set; give a Hugging Face folder or a hub id"
+    return
+  if init == model.SCRATCH:
+    if not config.model.tokenizer:
+      yield (
+        "model.tokenizer is empty, but a model from scratch has none; give a"
+        ' folder, or "train"'
+      )
+    longest = config.model.scratch.max_positions
+  else:
+    folder = pathlib.Path(init).expanduser()
+    if not folder.is_dir():
+      if not huggingface.is_hub_id(init):
+        yield (
+          f"model.init {init!r} is no folder and no hub id; give one or the"
+          " other"
+        )
+      return
+    try:
+      longest = huggingface.read_config(folder).max_length
+    except ValueError as error:
+      yield f"model.init: {error}"
+      return
+  for section, side in (
+    (section, side)
+    for section in ("data", "evaluation")
+    for side in ("query", "passage")
+  ):
+    length = config[section][f"{side}_length"]
+    if section == "data" and length > longest:
+      yield (
+        f"{section}.{side}_length {length} is more than the {longest} tokens"
+        " that the model takes; lower it"
+      )
+
+
+def _data(config, modes) -> Iterator[str]:
+  if "train" in modes and not config.data.sources:
+    yield "data.sources is empty; name folders of <language>.jsonl(.gz)"
+  weights = config.data.source_weights
+  if weights and len(weights) != len(config.data.sources):
+    yield (
+      f"data.source_weights has {len(weights)} numbers for"
+      f" {len(config.data.sources)} sources; give one each"
+    )
+  specs = list(config.data.sources) if "train" in modes else []
+  wanted = list(config.evaluation.tasks) if "evaluate" in modes else []
+  if "train" in modes and config.validation.task:
+    wanted.append(config.validation.task)
+  if tasks.HELD_OUT in wanted and not config.validation.share:
+    yield "validation.share is 0, so no block is held out; use 0.02 or so"
+  for task in wanted:
+    kind, _, folder = task.partition(":")
+    if task == tasks.HELD_OUT:
+      continue
+    if kind not in tasks.KINDS:
+      yield (
+        f"task {task!r} has no known kind; write KIND:FOLDER with a kind out"
+        f" of {', '.join(tasks.KINDS)}, or {tasks.HELD_OUT}"
+      )
+    elif kind != "cldr":
+      specs.append(folder)
+  for spec in specs:
+    if spec.startswith((training_data.CLDR, "tfds:")):
+      continue
+    path = pathlib.Path(training_data.place(config, spec))
+    if not path.exists():
+      yield (
+        f"{path}: no such file or folder; relative paths start at data.folder"
+        f" ({config.data.folder}): set --config.data.folder"
+      )
+
+
+def _at(config, dotted):
+  for name in dotted.split("."):
+    config = config[name]
+  return config

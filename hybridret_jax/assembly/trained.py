@@ -1,0 +1,55 @@
+"""The parameters that a run's best checkpoint holds."""
+
+import pathlib
+from typing import Any
+
+import ml_collections
+from jax.sharding import Mesh
+
+from hybridret_jax.assembly import model
+from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.training import checkpoint, optimizer
+from hybridret_jax.training import state as states
+
+
+def has_checkpoint(workdir: pathlib.Path) -> bool:
+  """Whether the run has saved anything."""
+  folder = workdir / "checkpoints"
+  if not folder.is_dir():
+    return False
+  with checkpoint.open_folder(folder) as checkpoints:
+    return checkpoints.latest is not None
+
+
+def parameters(
+  config: ml_collections.ConfigDict,
+  made: model.Model,
+  mesh: Mesh,
+  workdir: pathlib.Path,
+) -> tuple[Any, int]:
+  """Model parameters of the best checkpoint, on the mesh, and its step.
+
+  Raises:
+    ValueError: the run has no checkpoint.
+  """
+  if not has_checkpoint(workdir):
+    raise ValueError(
+      f"{workdir}: no checkpoint; run --mode=train with this --workdir first"
+    )
+  tx, _ = optimizer.make(**config.optimizer, total_steps=config.train.steps)
+  learnable = config.loss.learnable_temperature
+  layout = states.abstract(
+    made.init,
+    tx,
+    mesh,
+    learnable_temperature=config.loss.temperature if learnable else None,
+  )
+  with (
+    checkpoint.open_folder(
+      workdir / "checkpoints", keep=config.train.keep
+    ) as checkpoints,
+    meshes.use(mesh),
+  ):
+    step = checkpoint.best_step(checkpoints)
+    state = checkpoint.restore(checkpoints, layout, step=step)
+  return state.params["model"], int(state.step)

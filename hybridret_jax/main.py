@@ -1,0 +1,63 @@
+"""The command line: flags, process start-up, and which verb."""
+
+import os
+import pathlib
+import sys
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "A file of configs/, whose settings --config.a.b=… change."
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder of the run: checkpoints, metrics, results, export."
+)
+_MODE = flags.DEFINE_enum(
+  "mode",
+  None,
+  ["train", "evaluate", "export"],
+  "What to do; without it all three in turn.",
+)
+
+
+def main(argv: list[str]) -> None:
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected argument {argv[1]!r}: write --flag=value")
+  # Imported here: a wrong flag is told before seconds of imports.
+  from hybridret_jax import evaluate, export, train
+  from hybridret_jax.assembly import check, devices
+
+  verbs = {
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+    "export": export.export,
+  }
+  config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value)
+  modes = [_MODE.value] if _MODE.value else list(verbs)
+  devices.start(config)
+  try:
+    check.whole(config, modes)
+    for mode in modes:
+      verbs[mode](config, workdir)
+  except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    if os.environ.get("HYBRIDRET_TRACEBACK"):
+      raise
+    logging.error("%s", error)
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+def run() -> None:
+  """Parses the flags and runs; a misspelt one names the nearest right one."""
+  flags.mark_flags_as_required(["config", "workdir"])
+  try:
+    app.run(main)
+  except (AttributeError, KeyError) as error:
+    # ml_collections raises these while flags are parsed.
+    print(f"error: {error.args[0] if error.args else error}", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  run()
