@@ -165,6 +165,9 @@ def train_unigram(
     ValueError: `vocab_size` is too small for the characters of the texts, or
       there are no texts.
   """
+  texts = [text.strip() for text in texts]
+  if not any(texts):
+    raise ValueError("no text to train a tokenizer on; name a source of some")
   backend = tokenizers.Tokenizer(models.Unigram())
   backend.normalizer = normalizers.Sequence(
     [
@@ -181,7 +184,7 @@ def train_unigram(
     unk_token="<unk>",
   )
   try:
-    backend.train_from_iterator([text.strip() for text in texts], trainer)
+    backend.train_from_iterator(texts, trainer)
   except Exception as error:  # the only class that the library raises here
     raise ValueError(
       f"no tokenizer with vocab_size {vocab_size}: {error}; use a larger one, "

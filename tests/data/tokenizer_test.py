@@ -193,3 +193,5 @@ def test_errors_name_the_mend(folder, tmp_path):
     tokenizer.load(folder).encode(["a"], prefix="", max_length=2)
   with pytest.raises(ValueError, match="vocab_size 12: .*; use a larger"):
     tokenizer.train_unigram(TEXTS, vocab_size=12, out=tmp_path)
+  with pytest.raises(ValueError, match="no text to train"):
+    tokenizer.train_unigram([" "], vocab_size=50, out=tmp_path)

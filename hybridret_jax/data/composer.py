@@ -1,0 +1,230 @@
+"""Decides which rows make batch t: a pure function of the seed and t."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from hybridret_jax.data import draws, pair_index, sources
+from hybridret_jax.data import feasibility as checks
+
+STRATEGIES = ("monolingual", "cross_lingual", "hybrid", "mixed")
+PAIRS = ("per_row", "per_batch")
+WEIGHTINGS = ("uniform", "size")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """The pairs of one global batch, in order; B pairs, K hard negatives each."""
+
+  kind: str  # "monolingual", "cross_lingual" or "mixed"
+  query_row: np.ndarray  # int32 [B], row of the corpus that gives the query
+  passage_row: np.ndarray  # int32 [B], row that gives the passage
+  query_language: np.ndarray  # int32 [B], index in the corpus's languages
+  passage_language: np.ndarray  # int32 [B]
+  group: np.ndarray  # int32 [B], index in the corpus's groups
+  negative_text: np.ndarray  # int32 [B, K], index in the corpus's texts
+
+
+class Infeasible(ValueError):
+  """Batches that cannot be composed; `problems` names each with its mend."""
+
+  def __init__(self, problems: list[str]):
+    super().__init__("\n".join(["batches cannot be composed:", *problems]))
+    self.problems = problems
+
+
+class Composer:
+  """Plans batches of a corpus.
+
+  The kind of a batch: `strategy` itself, or for "hybrid" a coin: with
+  probability `alpha` monolingual, else cross-lingual.
+
+  The directions: a monolingual batch has one language; a "mixed" one draws a
+  language for each row; a cross-lingual one an ordered pair of languages for
+  each row, or one for the batch (`pairs` "per_row", "per_batch"). Each is
+  drawn uniformly among those that have data, or in proportion to the number
+  of their pairs (`language_weighting` "uniform", "size").
+
+  The pair: its source is drawn in proportion to weight * size^size_exponent,
+  where size is what the source has in the direction, then the group uniformly.
+  If its block is in the batch, another group of that source is drawn; only if
+  the source has none left another source, and then another direction.
+
+  With `views_per_group` v above 1 a "mixed" batch and a cross-lingual one with
+  pairs per row hold each group in up to v rows, of distinct query and distinct
+  passage languages; the first is drawn as above. Monolingual batches, and those
+  of one pair, do not change.
+
+  `negatives` hard negatives are drawn without replacement from those of the row
+  that gives the query; rows with fewer give no query.
+
+  Raises:
+    Infeasible: the settings or the corpus cannot fill the batches; lists every
+      problem with its mend.
+  """
+
+  def __init__(
+    self,
+    corpus: sources.Corpus,
+    *,
+    strategy: str,
+    batch_size: int,
+    alpha: float = 0.5,
+    pairs: str = "per_row",
+    language_weighting: str = "uniform",
+    size_exponent: float = 1.0,
+    source_weights: Sequence[float] = (),
+    views_per_group: int = 1,
+    negatives: int = 0,
+  ):
+    self.strategy = strategy
+    self.batch_size = batch_size
+    self.alpha = alpha
+    self.pairs = pairs
+    self.language_weighting = language_weighting
+    self.size_exponent = size_exponent
+    self.views_per_group = views_per_group
+    self.negatives = negatives
+    self._corpus = corpus
+    problems = self._prepare(source_weights)
+    if problems:
+      raise Infeasible(problems)
+
+  def plan(self, seed: int, step: int) -> Plan:
+    """Batch `step`, the same on every host and after any restart.
+
+    Takes the same time for every step; has no state, so threads may share it.
+    """
+    key = np.array([seed, step], np.uint64)
+    rng = np.random.Generator(np.random.Philox(key=key))
+    kind = self.strategy
+    if kind == "hybrid":
+      mono = rng.random() < self.alpha
+      kind = "monolingual" if mono else "cross_lingual"
+    draw, size = self._draws[kind], self.batch_size
+    one_pair = kind == "cross_lingual" and self.pairs == "per_batch"
+    if self.views_per_group > 1 and not one_pair and kind != "monolingual":
+      item, query_language, passage_language = draws.views(
+        rng,
+        draw,
+        batch_size=size,
+        views_per_group=self.views_per_group,
+        able_IL=self._able(kind),
+      )
+    else:
+      fixed = one_pair or kind == "monolingual"
+      direction = draws.directions(rng, draw, 1 if fixed else size)
+      direction = np.broadcast_to(direction, size)
+      item, direction = draws.items(
+        rng, draw, direction, taken=set(), fixed=fixed
+      )
+      query_language = draw.pools.query_language_P[direction]
+      passage_language = draw.pools.passage_language_P[direction]
+    query_row = self._index.row_IL[item, query_language]
+    return Plan(
+      kind=kind,
+      query_row=query_row,
+      passage_row=self._index.row_IL[item, passage_language],
+      query_language=query_language,
+      passage_language=passage_language,
+      group=self._index.group_I[item],
+      negative_text=self._negative_texts(rng, query_row),
+    )
+
+  @property
+  def left_out(self) -> dict[str, int]:
+    """What no batch can hold, by reason: rows, and ordered language pairs."""
+    few = self._corpus.negative_counts < self.negatives
+    counts = {f"rows with fewer than {self.negatives} negatives": few.sum()}
+    if "cross_lingual" in self._draws:
+      empty = self._draws["cross_lingual"].pools.size_PS.sum(1) == 0
+      counts["ordered language pairs without data"] = empty.sum()
+    return {reason: int(count) for reason, count in counts.items() if count}
+
+  def _prepare(self, source_weights):
+    """Builds the index; every problem that was found."""
+    problems = checks.settings(
+      choices={
+        "strategy": (self.strategy, STRATEGIES),
+        "pairs": (self.pairs, PAIRS),
+        "language_weighting": (self.language_weighting, WEIGHTINGS),
+      },
+      numbers={
+        "batch_size": (self.batch_size, 1, np.inf),
+        "alpha": (self.alpha, 0, 1),
+        "size_exponent": (self.size_exponent, 0, np.inf),
+        "views_per_group": (self.views_per_group, 1, np.inf),
+        "negatives": (self.negatives, 0, np.inf),
+      },
+    )
+    problems += checks.weights(self._corpus, source_weights)
+    if problems:
+      return problems
+    weights = np.array(
+      tuple(source_weights) or [1.0] * len(self._corpus.sources), np.float64
+    )
+    problems = checks.languages(self._corpus)
+    problems += checks.hard_negatives(self._corpus, weights, self.negatives)
+    if problems:
+      return problems
+    index = pair_index.build(
+      self._corpus, source_weights=weights, negatives=self.negatives
+    )
+    self._index, self._draws = index, {}
+    shares = {"monolingual": self.alpha, "cross_lingual": 1 - self.alpha}
+    if self.strategy != "hybrid":
+      shares = {self.strategy: 1}
+    for kind in [kind for kind, share in shares.items() if share > 0]:
+      pools_of = pair_index.monolingual
+      if kind == "cross_lingual":
+        pools_of = pair_index.cross_lingual
+      pools = pools_of(index, len(weights))
+      found = self._problems(kind, pools)
+      if not found:
+        self._draws[kind] = draws.make(
+          index,
+          pools,
+          source_weights=weights,
+          size_exponent=self.size_exponent,
+          language_weighting=self.language_weighting,
+        )
+      problems += found
+    return problems
+
+  def _problems(self, kind, pools):
+    corpus, index, size = self._corpus, self._index, self.batch_size
+    if kind == "monolingual":
+      return checks.one_language(corpus, index, pools, size)
+    found = checks.without_pairs(corpus, pools, kind)
+    if kind == "cross_lingual" and self.pairs == "per_batch":
+      return found + checks.one_pair(corpus, index, pools, size)
+    views_I = np.minimum(self._able(kind).sum(1), self.views_per_group)
+    return found + checks.any_language(
+      corpus, index, pools, kind=kind, batch_size=size, views_I=views_I
+    )
+
+  def _able(self, kind):
+    """Which items may give the query in which language, bool [I, L]."""
+    if kind == "cross_lingual":
+      return self._index.query_IL
+    return self._index.monolingual_IL
+
+  def _negative_texts(self, rng, query_row):
+    if not self.negatives:
+      return np.zeros((len(query_row), 0), np.int32)
+    counts = self._corpus.negative_counts[query_row]
+    odds = rng.random((len(query_row), counts.max()))
+    odds[np.arange(counts.max()) >= counts[:, None]] = 2  # there is none
+    chosen = np.argsort(odds, axis=1)[:, : self.negatives]
+    start = self._corpus.negative_offsets[query_row][:, None]
+    return self._corpus.negative_values[start + chosen]
+
+
+def feasibility(corpus: sources.Corpus, **settings) -> list[str]:
+  """Every problem of a `Composer` with these settings, each with its mend."""
+  try:
+    Composer(corpus, **settings)
+  except Infeasible as error:
+    return error.problems
+  return []
