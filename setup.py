@@ -42,7 +42,6 @@ setuptools.setup(
     "tensorflow-datasets>=4.9.10,<5",
     "tokenizers>=0.23,<0.24",
     "tqdm>=4.66,<5",
-    "transformers>=5,<6",
   ],
   extras_require={
     "test": [
@@ -50,6 +49,7 @@ setuptools.setup(
       "pytest>=9,<10",
       "pytest-xdist>=3.6,<4",
       "scikit-learn>=1.6,<2",
+      "transformers>=5,<6",
     ],
     "lint": [
       "import-linter>=2.1,<3",
