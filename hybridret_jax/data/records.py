@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import pathlib
 import re
 import urllib.parse
@@ -134,12 +135,13 @@ def _tfds_records(name, *, data_dir=None, split="train"):
   from tensorflow_datasets.core import read_only_builder
 
   tf.config.set_visible_devices([], "GPU")
+  data_dir = data_dir or os.environ.get("TFDS_DATA_DIR")
   try:
     builder = read_only_builder.builder_from_files(name, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError as error:
     raise FileNotFoundError(
       f"source tfds:{name} is not prepared in {data_dir or 'TFDS_DATA_DIR'}; "
-      "build it there with data/corpora/pairs.py, or name its ?data_dir="
+      "build it there with data.corpora.pairs.build, or name its ?data_dir="
     ) from error
   # One file after the other, or the order of the rows would not be kept.
   config = tfds.ReadConfig(interleave_cycle_length=1)
