@@ -57,9 +57,6 @@ def counts(
     )
   if mesh is None:
     mesh = Mesh(np.array(jax.local_devices()[:1]).reshape(1, 1), mesh_lib.ROWS)
-  devices = int(np.prod([mesh.shape[axis] for axis in mesh_lib.ROWS]))
-  local = -(-len(relevant_QR) // devices)
-  block = -(-local // -(-local // query_block))
   slots_KC, language_K = _layout(language_N, num_languages, chunk)
   above_QRX, finite = _counts(
     q_QD.astype(np.float32),
@@ -69,8 +66,7 @@ def counts(
     language_K,
     num_languages=num_languages,
     mesh=mesh,
-    block=block,
-    padded=devices * block * -(-local // block),
+    **_blocks(len(relevant_QR), mesh, query_block),
   )
   if not finite:
     _raise_not_finite(q_QD, c_ND)
@@ -89,6 +85,15 @@ def pool_ranks(above_QRX, relevant_QR):
   """1-based rank of each relevant candidate in the pool of all; 0 padding."""
   ranks_QR = np.sum(above_QRX, axis=2) + 1
   return np.where(np.asarray(relevant_QR) >= 0, ranks_QR, 0)
+
+
+def _blocks(queries, mesh, query_block):
+  """Size of a block of queries, and queries with filling: whole blocks."""
+  devices = int(np.prod([mesh.shape[axis] for axis in mesh_lib.ROWS]))
+  local = -(-queries // devices)
+  number = -(-local // query_block)
+  block = -(-local // number)
+  return {"block": block, "padded": devices * number * block}
 
 
 def _layout(language_N, num_languages, chunk):
