@@ -45,7 +45,7 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.model = ml_collections.ConfigDict()
   # A Hugging Face folder, a hub id, or "scratch".
-  config.model.init = config_dict.required_placeholder(str)
+  config.model.init = config_dict.placeholder(str)
   # A tokenizer's folder; empty: the model's own; "train": of the corpus.
   config.model.tokenizer = ""
   config.model.tokenizer_size = 8000  # Of a trained one.

@@ -2,13 +2,13 @@
 
 import importlib.metadata
 import json
+import logging
 import pathlib
 import time
 from typing import Any
 
 import jax
 import ml_collections
-from absl import logging
 from jax.sharding import Mesh
 
 from hybridret_jax.assembly import (
@@ -23,6 +23,7 @@ from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import figures, results, tables, training_log
 
+_LOG = logging.getLogger(__name__)
 MEANS = "_means_subtracted"
 _VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -97,7 +98,7 @@ def _origins(config, workdir):
   """The parameters that the systems need, in order of mention."""
   wanted = [s.removesuffix(MEANS) for s in config.evaluation.systems]
   if "trained" in wanted and not trained.has_checkpoint(workdir):
-    logging.warning(
+    _LOG.warning(
       "%s has no checkpoint: only the model as it is will be judged.", workdir
     )
     wanted = [origin for origin in wanted if origin != "trained"]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import logging
 import os
 import pathlib
 import tempfile
@@ -10,7 +11,6 @@ from typing import Any
 import jax
 import ml_collections
 import numpy as np
-from absl import logging
 
 from hybridret_jax.assembly import (
   judging,
@@ -25,6 +25,7 @@ from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import model_card, results
 
+_LOG = logging.getLogger(__name__)
 # One sentence in each of XQuAD-R's languages: what a loaded-back model must
 # embed as the trained one does.
 PROBES = (
@@ -120,7 +121,7 @@ def _check(config, mesh, folder, expected):
   params = jax.device_put(made.start(seed=0), meshes.replicated(mesh))
   _agree("read back", config, expected, _embed(config, made, mesh, params))
   if importlib.util.find_spec("sentence_transformers") is None:
-    logging.info("sentence-transformers is not installed: not compared.")
+    _LOG.info("sentence-transformers is not installed: not compared.")
     return
   import sentence_transformers
 

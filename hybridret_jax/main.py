@@ -1,10 +1,12 @@
 """The command line: flags, process start-up, and which verb."""
 
+import logging
 import os
 import pathlib
 import sys
 
-from absl import app, flags, logging
+from absl import app, flags
+from absl import logging as absl_logging
 from ml_collections import config_flags
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -24,6 +26,7 @@ _MODE = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument {argv[1]!r}: write --flag=value")
+  _quiet()
   # Imported here: a wrong flag is told before seconds of imports.
   from hybridret_jax import evaluate, export, train
   from hybridret_jax.assembly import check, devices
@@ -43,9 +46,21 @@ def main(argv: list[str]) -> None:
   except (ValueError, FileNotFoundError, FloatingPointError) as error:
     if os.environ.get("HYBRIDRET_TRACEBACK"):
       raise
-    logging.error("%s", error)
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)
+
+
+def _quiet() -> None:
+  """Shows what this package says; of its libraries, warnings only."""
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  if not flags.FLAGS["verbosity"].present:
+    absl_logging.set_verbosity(absl_logging.WARNING)
+  ours = logging.getLogger("hybridret_jax")
+  ours.setLevel(logging.INFO)
+  ours.propagate = False
+  handler = logging.StreamHandler()
+  handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+  ours.handlers = [handler]
 
 
 def run() -> None:

@@ -1,6 +1,7 @@
 """Trains a dual encoder with hybrid batches: the loop, top to bottom."""
 
 import functools
+import logging
 import math
 import pathlib
 import time
@@ -8,7 +9,6 @@ from typing import Any
 
 import jax
 import ml_collections
-from absl import logging
 
 from hybridret_jax.assembly import (
   judging,
@@ -25,6 +25,8 @@ from hybridret_jax.retrieval import evaluation
 from hybridret_jax.training import checkpoint, optimizer
 from hybridret_jax.training import state as states
 from hybridret_jax.training import step as steps
+
+_LOG = logging.getLogger(__name__)
 
 
 def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
@@ -139,7 +141,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
             notes={"best": best, "since_best": since_best},
           )
         if stop:
-          logging.info(
+          _LOG.info(
             "Stopped at step %d: no better figure in %d evaluations.",
             done,
             since_best,

@@ -1,16 +1,17 @@
 """A run's folder: whose it is, and what stands in it."""
 
 import json
+import logging
 import pathlib
 
 import jax
 import ml_collections
-from absl import logging
 
 from hybridret_jax.assembly import model, training_data
 from hybridret_jax.data import sources
 from hybridret_jax.parallel import hosts
 
+_LOG = logging.getLogger(__name__)
 CONFIG = "config.json"
 # Settings that may differ when a run goes on: they do not change its numbers.
 _FREE = (
@@ -79,7 +80,7 @@ def tokenizer(
 def describe(data: training_data.TrainingData) -> None:
   """Logs what is trained on, and what was cut or left out."""
   corpus = data.corpus
-  logging.info(
+  _LOG.info(
     "%d rows of %d groups in %s; %d rows held out.",
     len(corpus),
     len(set(corpus.group_row.tolist())),
@@ -87,11 +88,11 @@ def describe(data: training_data.TrainingData) -> None:
     len(data.held),
   )
   for what, count in {**corpus.skipped}.items():
-    logging.info("Left out: %d x %s.", count, what)
+    _LOG.info("Left out: %d x %s.", count, what)
   for side, count in data.tokens.cut.items():
     if count:
-      logging.info("%d %s texts are cut at their maximum length.", count, side)
-  logging.info(
+      _LOG.info("%d %s texts are cut at their maximum length.", count, side)
+  _LOG.info(
     "Rows of %d tokens, row counts %s.",
     data.layout.row_length,
     data.layout.row_counts,

@@ -47,7 +47,8 @@ class TrainingLog:
     for key, value in metrics.items():
       number = value if isinstance(value, int) else float(value)
       record[key] = number if math.isfinite(number) else None
-      self._board.add_scalar(key, number, step)
+      # TensorBoard takes no @ in a name.
+      self._board.add_scalar(key.replace("@", "_"), number, step)
     self._lines.write(json.dumps(record, allow_nan=False) + "\n")
     self._lines.flush()
 
