@@ -150,8 +150,6 @@ def _tfds_records(name, *, data_dir=None, split="train"):
     record = {
       field: _decoded(value) for field, value in row.items() if field in FIELDS
     }
-    if not record.get("block"):
-      record.pop("block", None)
     yield (f"tfds:{name}", number), record
 
 

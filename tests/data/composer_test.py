@@ -428,6 +428,19 @@ def test_what_cannot_be_filled_is_named(tmp_path):
     composer.Composer(some, strategy="hybrid", pairs="per_batch", batch_size=20)
 
 
+def test_a_block_or_a_source_without_weight_fills_nothing(tmp_path):
+  twice = write(tmp_path, "a", exhausting("mixed"))
+  other = write(tmp_path, "b", [item(g, "en") for g in range(9)])
+  corpus = sources.read([twice, other])
+  settings = {"batch_size": 25, "source_weights": (1, 0)}
+  (found,) = composer.feasibility(corpus, strategy="mixed", **settings)
+  assert "fill 24 rows" in found
+  found = composer.feasibility(corpus, strategy="monolingual", **settings)
+  assert "language en has 24 distinct blocks" in found[0]
+  settings["source_weights"] = (1, 1)
+  assert composer.feasibility(corpus, strategy="mixed", **settings) == []
+
+
 def test_bad_settings_are_named(corpus):
   problems = composer.feasibility(
     corpus,
@@ -456,5 +469,8 @@ def test_bad_settings_are_named(corpus):
 
 def test_pairs_without_data_are_counted(tmp_path):
   rows = [item(0, "en"), item(0, "de"), item(1, "en"), item(1, "ru")]
-  composed, _ = small(tmp_path, rows, strategy="cross_lingual", batch_size=2)
-  assert composed.left_out == {"ordered language pairs without data": 2}
+  settings = {"strategy": "cross_lingual", "batch_size": 1}
+  for pairs in composer.PAIRS:
+    composed, corpus = small(tmp_path, rows, pairs=pairs, **settings)
+    assert composed.left_out == {"ordered language pairs without data": 2}
+    check(composed.plan(0, 0), corpus, 1)
