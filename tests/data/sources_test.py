@@ -257,3 +257,10 @@ def test_real_sources_hold_what_their_readme_says(shared):
     assert len(corpus) == rows
     assert sources.is_monolingual(corpus).sum() == monolingual
     assert corpus.skipped == {}
+
+
+def test_languages_are_sorted_where_none_was_asked(tmp_path):
+  records = [record("a", lang) for lang in ("ru", "ar", "hi", "en")]
+  corpus = sources.read([write(tmp_path / "s.jsonl", records)])
+  assert corpus.languages == ("ar", "en", "hi", "ru")
+  assert [row[1] for row in rows_of(corpus)] == ["ru", "ar", "hi", "en"]
