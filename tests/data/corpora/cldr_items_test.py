@@ -59,9 +59,22 @@ def test_every_item_is_complete_and_its_name_its_own():
 
 
 def test_only_states_are_called_countries():
-  blocks = by_block()
-  assert "cldr:territory:GL" not in blocks
-  assert not [block for block in blocks if block.endswith(":GI")]
+  states = cldr_items._states()
+  assert {"DE", "BR", "JP"} <= set(states)
+  assert not {"GL", "GI", "PR", "001"} & set(states)
+
+
+def test_a_name_that_is_taken_in_one_language_is_left_out():
+  def item(code, german, english):
+    fields = {"de": {"name": german}, "en": {"name": english}}
+    return cldr_items.Item("city", code, fields)
+
+  first, same, other = (
+    item("a", "A", "B"),
+    item("b", "C", "b"),
+    item("c", "D", "E"),
+  )
+  assert cldr_items._distinct([first, same, other]) == [first, other]
 
 
 def test_scripts_are_told_apart():
