@@ -23,6 +23,9 @@ setuptools.setup(
   packages=setuptools.find_packages(
     include=["hybridret_jax", "hybridret_jax.*"]
   ),
+  package_data={
+    "hybridret_jax": ["data/corpora/cldr_templates/*.json"],
+  },
   install_requires=[
     "absl-py>=2.1,<3",
     "babel>=2.16,<3",

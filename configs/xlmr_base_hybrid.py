@@ -7,7 +7,6 @@ def get_config():
   config = defaults.get_config()
   config.model.init = "FacebookAI/xlm-roberta-base"
   config.model.dtype = "bfloat16"
-  config.model.remat = True
   config.data.folder = "data"
   config.data.sources = ("pairs",)  # data/pairs/<language>.jsonl(.gz)
   config.data.query_prefix = "Query: "

@@ -57,7 +57,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.model.attention_dropout = config_dict.placeholder(float)
   config.model.dtype = "float32"
   config.model.param_dtype = "float32"
-  config.model.remat = False
+  config.model.remat = "dense"  # models.encoder.REMATS
   config.model.scratch = ml_collections.ConfigDict()  # models.EncoderConfig
   config.model.scratch.hidden_size = 128
   config.model.scratch.num_layers = 2

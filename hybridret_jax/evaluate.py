@@ -22,6 +22,7 @@ from hybridret_jax.assembly import (
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import figures, results, tables, training_log
+from hybridret_jax.retrieval.tasks import task as task_lib
 
 _LOG = logging.getLogger(__name__)
 MEANS = "_means_subtracted"
@@ -42,56 +43,73 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   ):
     corpus, held = training_data.read_corpus(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
-  encode_texts = judging.encoder(config, made, mesh)
-  origins = _origins(config, workdir)
-  parameters, steps = {}, {}
-  for origin in origins:
-    parameters[origin], steps[origin] = _parameters(
-      origin, config, made, mesh, workdir
-    )
+  parameters = {
+    origin: _parameters(origin, config, made, mesh, workdir)
+    for origin in _origins(config, workdir)
+  }
   for spec in config.evaluation.tasks:
-    task = (
-      tasks.validation(config, held)
-      if spec == tasks.HELD_OUT
-      else tasks.load(config, spec)
-    )
-    systems, seconds = {}, {}
-    for origin in origins:
-      vectors = judging.encode(task, encode_texts, parameters[origin])
-      seconds[f"encode_{origin}"] = round(vectors.seconds, 1)
-      for system in config.evaluation.systems:
-        if system not in (origin, origin + MEANS):
-          continue
-        begun = time.perf_counter()
-        systems[_title(system)] = judging.figures(
-          task, vectors, mesh=mesh, means_subtracted=system.endswith(MEANS)
-        )
-        seconds[f"score_{system}"] = round(time.perf_counter() - begun, 1)
-    saved = {
-      "schema": results.SCHEMA,
-      "task": task.name,
-      "candidates": config.evaluation.candidates
-      if spec.startswith("xquad_r")
-      else "as given",
-      "systems": {
-        _title(name): systems[_title(name)]
-        for name in config.evaluation.systems
-        if _title(name) in systems
-      },
-      "model": {
-        "init": str(config.model.init),
-        "pooling": config.model.pooling,
-        "dimension": made.module.projection or made.module.encoder.hidden_size,
-        "training_languages": list(config.data.languages),
-        "best_step": steps.get("trained"),
-      },
-      "settings": json.loads(config.to_json_best_effort()),
-      "seconds": seconds,
-      "versions": {n: importlib.metadata.version(n) for n in _VERSIONS},
-      "notes": _notes(config, spec),
-    }
+    task = tasks.load(config, spec, held)
+    systems, seconds = _judge(config, task, parameters, made, mesh)
+    saved = _results(config, spec, task, made)
+    saved |= {"systems": systems, "seconds": seconds}
+    _, saved["model"]["best_step"] = parameters.get("trained", (None, None))
     if hosts.is_first():
       _write(workdir, saved)
+
+
+def _judge(
+  config: ml_collections.ConfigDict,
+  task: task_lib.Task,
+  parameters: dict[str, tuple[Any, int | None]],
+  made: model.Model,
+  mesh: Mesh,
+) -> tuple[dict[str, Any], dict[str, float]]:
+  """(figures by system, seconds by what took them); a text is encoded once."""
+  encode_texts = judging.encoder(config, made, mesh)
+  found, seconds = {}, {}
+  for origin, (params, _) in parameters.items():
+    vectors = judging.encode(task, encode_texts, params)
+    seconds[f"encode_{origin}"] = round(vectors.seconds, 1)
+    for system in (origin, origin + MEANS):
+      if system not in config.evaluation.systems:
+        continue
+      begun = time.perf_counter()
+      found[system] = judging.figures(
+        task, vectors, mesh=mesh, means_subtracted=system.endswith(MEANS)
+      )
+      seconds[f"score_{system}"] = round(time.perf_counter() - begun, 1)
+  ordered = {
+    system.replace(MEANS, ", language means subtracted"): found[system]
+    for system in config.evaluation.systems
+    if system in found
+  }
+  return ordered, seconds
+
+
+def _results(
+  config: ml_collections.ConfigDict,
+  spec: str,
+  task: task_lib.Task,
+  made: model.Model,
+) -> dict[str, Any]:
+  given = config.evaluation.candidates
+  notes = []
+  if spec == config.validation.task:
+    notes.append("The checkpoint was chosen on this very task.")
+  return {
+    "schema": results.SCHEMA,
+    "task": task.name,
+    "candidates": given if spec.startswith("xquad_r") else "as given",
+    "model": {
+      "init": str(config.model.init),
+      "pooling": config.model.pooling,
+      "dimension": made.module.projection or made.module.encoder.hidden_size,
+      "training_languages": list(config.data.languages),
+    },
+    "settings": json.loads(config.to_json_best_effort()),
+    "versions": {n: importlib.metadata.version(n) for n in _VERSIONS},
+    "notes": notes,
+  }
 
 
 def _origins(config, workdir):
@@ -131,14 +149,3 @@ def _write(workdir: pathlib.Path, saved: dict[str, Any]) -> None:
     figures.save_curves(folder / "curves.png", records)
   print(tables.macro(saved))
   print(f"\nResults, matrices and heatmaps: {page.parent}")
-
-
-def _title(system: str) -> str:
-  return system.replace(MEANS, ", language means subtracted")
-
-
-def _notes(config, spec):
-  notes = []
-  if spec == config.validation.task:
-    notes.append("The checkpoint was chosen on this very task.")
-  return notes

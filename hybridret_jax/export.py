@@ -123,7 +123,7 @@ def _check(config, mesh, folder, expected):
   if importlib.util.find_spec("sentence_transformers") is None:
     _LOG.info("sentence-transformers is not installed: not compared.")
     return
-  import sentence_transformers
+  import sentence_transformers  # pyright: ignore[reportMissingImports]
 
   found = {}
   for side in ("query", "passage"):

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     "evaluate": evaluate.evaluate,
     "export": export.export,
   }
-  config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value)
+  config, workdir = _CONFIG.value, pathlib.Path(str(_WORKDIR.value))
   modes = [_MODE.value] if _MODE.value else list(verbs)
   devices.start(config)
   try:

@@ -11,7 +11,7 @@ from babel import Locale
 
 from hybridret_jax.assembly import model, tasks, training_data
 from hybridret_jax.data import composer, pipeline
-from hybridret_jax.models import dual_encoder, huggingface
+from hybridret_jax.models import dual_encoder, encoder, huggingface
 from hybridret_jax.parallel import mesh
 from hybridret_jax.training import loss, optimizer
 
@@ -111,6 +111,7 @@ def _choices(config) -> Iterator[str]:
     ("batches.pairs", composer.PAIRS),
     ("batches.language_weighting", composer.WEIGHTINGS),
     ("model.pooling", dual_encoder.POOLINGS),
+    ("model.remat", encoder.REMATS),
     ("model.dtype", ("float32", "bfloat16", "float64")),
     ("loss.same_group", loss.SAME_GROUP),
     ("optimizer.schedule", optimizer.SCHEDULES),

@@ -116,7 +116,7 @@ class TextEncoder:
       return self._apply(slots, side)(params, *rows)
 
   def _apply(self, slots, side):
-    return _jitted(self.module, slots, side, self.mesh)
+    return _jitted(self.module, slots, side, self.mesh)  # pyright: ignore[reportArgumentType]
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,13 +6,13 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
 
 from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.models import dual_encoder, encoder, huggingface
+from hybridret_jax.parallel import mesh as meshes
 
 SCRATCH = "scratch"
 TRAIN_TOKENIZER = "train"
@@ -46,14 +46,14 @@ class Model:
     """Parameters to start from: the folder's, else drawn."""
     params = self.pretrained(seed=seed)
     return (
-      nn.unbox(jax.jit(self.init)(jax.random.key(seed)))
+      meshes.unbox(jax.jit(self.init)(jax.random.key(seed)))
       if params is None
       else params
     )
 
   def abstract(self) -> Any:
     """Shapes of the parameters."""
-    return nn.unbox(jax.eval_shape(self.init, jax.random.key(0)))
+    return meshes.unbox(jax.eval_shape(self.init, jax.random.key(0)))
 
 
 def make(
@@ -104,7 +104,7 @@ def pair_embedder(
   passages = batch_size * (1 + negatives)
 
   def embed(params, rows, key):
-    def apply(pack, num_texts, side, key):
+    def apply(pack, num_texts, side, key) -> Any:
       return module.apply(
         {"params": params},
         *pack,

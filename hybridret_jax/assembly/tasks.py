@@ -10,16 +10,22 @@ HELD_OUT = "held_out"
 KINDS = ("xquad_r", "jsonl", "cldr")
 
 
-def load(config: ml_collections.ConfigDict, spec: str) -> task.Task:
+def load(
+  config: ml_collections.ConfigDict,
+  spec: str,
+  held: sources.Corpus | None = None,
+) -> task.Task:
   """The task that `spec` names.
 
-  `xquad_r:FOLDER` is XQuAD-R, `jsonl:FOLDER` a task of one's own, and
-  `cldr:PART` a part of the embedded corpus; relative folders start at
-  data.folder.
+  `held_out` is made of the held-out blocks `held`, `xquad_r:FOLDER` is
+  XQuAD-R, `jsonl:FOLDER` a task of one's own, and `cldr:PART` a part of the
+  embedded corpus; relative folders start at data.folder.
 
   Raises:
     ValueError: an unknown kind, or files that are missing or wrong.
   """
+  if spec == HELD_OUT and held is not None:
+    return _of_held_out(config, held)
   kind, _, folder = spec.partition(":")
   if kind == "xquad_r":
     return xquad_r.load(
@@ -41,8 +47,12 @@ def validation(
   """The task that settings and checkpoints are chosen on; None without one."""
   if not config.validation.task:
     return None
-  if config.validation.task != HELD_OUT:
-    return load(config, config.validation.task)
+  return load(config, config.validation.task, held)
+
+
+def _of_held_out(
+  config: ml_collections.ConfigDict, held: sources.Corpus
+) -> task.Task:
   if not len(held):
     raise ValueError(
       "validation.task is held_out, but no block is held out; raise"

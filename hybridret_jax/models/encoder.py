@@ -9,6 +9,9 @@ import jax.numpy as jnp
 
 from hybridret_jax.models import attention
 
+# What the backward pass keeps of a layer: everything; the outputs of dense
+# layers (attention scores and gelu are computed again); its input only.
+REMATS = ("none", "dense", "full")
 VOCAB_MULTIPLE = 128  # 250,002 pieces do not divide by 4 or 8 devices.
 
 
@@ -29,7 +32,11 @@ class EncoderConfig:
   attention_dropout: float = 0.1
   dtype: str = "float32"  # Of activations.
   param_dtype: str = "float32"
-  remat: bool = False
+  remat: str = "dense"
+
+  def __post_init__(self):
+    if self.remat not in REMATS:
+      raise ValueError(f"remat {self.remat!r} is not one of {REMATS}")
 
   @property
   def table_size(self) -> int:
@@ -91,14 +98,22 @@ class Encoder(nn.Module):
         row_R,
       ).reshape(-1, width)
     layer = Layer
-    if config.remat:
-      layer = nn.remat(Layer, prevent_cse=False, static_argnums=(4,))
+    if config.remat != "none":
+      policies = jax.checkpoint_policies
+      layer = nn.remat(
+        Layer,
+        prevent_cse=False,  # The scan keeps the two computations apart.
+        static_argnums=(4,),
+        policy=policies.dots_with_no_batch_dims_saveable
+        if config.remat == "dense"
+        else policies.nothing_saveable,
+      )
     x_TD, _ = nn.scan(
       layer,
       length=config.num_layers,
       variable_axes={"params": 0},
       split_rngs={"params": True, "dropout": True},
-      in_axes=(nn.broadcast, nn.broadcast, nn.broadcast),
+      in_axes=(nn.broadcast,) * 3,  # pyright: ignore[reportArgumentType]
       metadata_params={nn.PARTITION_NAME: "layers"},
     )(config, name="layers")(x_TD, segments_RL, row_R, deterministic)
     return x_TD.reshape(-1, length, width)

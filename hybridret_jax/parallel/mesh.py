@@ -60,6 +60,11 @@ def tree_shardings(boxed: Any, mesh: Mesh) -> Any:
   )
 
 
+def unbox(boxed: Any) -> Any:
+  """The tree without its logical axis names."""
+  return nn.unbox(boxed)
+
+
 def rows_sharding(mesh: Mesh) -> NamedSharding:
   """Splits the leading axis over every device."""
   return NamedSharding(mesh, PartitionSpec(ROWS))

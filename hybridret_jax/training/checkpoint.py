@@ -13,12 +13,12 @@ def open_folder(
   folder: pathlib.Path, *, keep: int = 2
 ) -> ocp.training.Checkpointer:
   """Opens a run's checkpoints; the last `keep` and the best one stay."""
-  policies = ocp.training.preservation_policies
+  # Orbax's own policies do not meet its protocols in the eyes of a checker.
+  decisions: Any = ocp.training.save_decision_policies
+  policies: Any = ocp.training.preservation_policies
   return ocp.training.Checkpointer(
-    folder.absolute(),
-    save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(
-      1
-    ),
+    str(folder.absolute()),
+    save_decision_policy=decisions.FixedIntervalPolicy(1),
     preservation_policy=policies.AnyPreservationPolicy(
       [
         policies.LatestN(keep),
@@ -76,8 +76,8 @@ def restore(
 
 def notes(checkpoints: ocp.training.Checkpointer) -> dict[str, Any]:
   """What stands beside the newest checkpoint; empty if there is none."""
-  latest = checkpoints.latest
-  return dict((latest.metrics if latest else None) or {})
+  latest: Any = checkpoints.latest
+  return {**((latest.metrics if latest else None) or {})}
 
 
 def best_step(checkpoints: ocp.training.Checkpointer) -> int | None:

@@ -74,9 +74,7 @@ def create(
       key
     )
   if pretrained is not None:
-    model = jax.tree.map(
-      jax.device_put, pretrained, shardings.params["model"]
-    )
+    model = jax.tree.map(jax.device_put, pretrained, shardings.params["model"])
     state = state.replace(params={**state.params, "model": model})
   return state, shardings
 

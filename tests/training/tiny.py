@@ -15,7 +15,7 @@ BATCH = 16
 ROWS, LENGTH = 24, 24
 
 
-def module(*, dtype="float32", dropout=0.1, tied=True, remat=False):
+def module(*, dtype="float32", dropout=0.1, tied=True, remat="none"):
   return dual_encoder.DualEncoder(
     encoder.EncoderConfig(
       vocab_size=200,
