@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -42,7 +43,13 @@ class TextEncoder:
   cache: pathlib.Path | None = None
 
   def __call__(
-    self, params: Any, texts: tuple[str, ...], side: str, *, name: str = ""
+    self,
+    params: Any,
+    texts: Sequence[str],
+    side: str,
+    *,
+    contexts: Sequence[str] | None = None,
+    name: str = "",
   ) -> np.ndarray:
     """Unit vectors z_ND, float32, in the order of the texts.
 
@@ -50,11 +57,15 @@ class TextEncoder:
       params: of the dual encoder, on the mesh.
       texts: to embed; equal ones are encoded once.
       side: "query" or "passage": prefix, maximum length and tower.
+      contexts: a second segment of each text.
       name: shown beside the progress bar.
     """
-    unique, inverse = np.unique(np.array(texts, object), return_inverse=True)
+    items = list(zip(texts, contexts or [""] * len(texts), strict=True))
+    unique = sorted(set(items))
+    place = {item: i for i, item in enumerate(unique)}
     tokens = self.tokenizer.encode(
-      list(unique),
+      [text for text, _ in unique],
+      contexts=[context for _, context in unique] if contexts else None,
       prefix=self.prefixes[side],
       max_length=self.max_lengths[side],
       cache=self.cache,
@@ -76,7 +87,7 @@ class TextEncoder:
         bar.update(int(lengths[texts_of_call].sum()))
     if z_ND is None:
       raise ValueError("no texts to encode")
-    return z_ND[inverse]
+    return z_ND[[place[item] for item in items]]
 
   def _calls(self, tokens, lengths):
     """(numbers of the texts, their rows) of each call, shapes repeating."""

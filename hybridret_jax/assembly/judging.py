@@ -57,15 +57,15 @@ def encode(
 ) -> Vectors:
   """Encodes a task: queries, then candidates with their context if any."""
   begun = time.perf_counter()
-  candidates = task.candidate_texts
-  if task.candidate_context is not None:
-    candidates = tuple(
-      f"{text} {context}"
-      for text, context in zip(candidates, task.candidate_context, strict=True)
-    )
   name = f"{task.name} "
   q_QD = encode_texts(params, task.query_texts, "query", name=name + "queries")
-  c_ND = encode_texts(params, candidates, "passage", name=name + "candidates")
+  c_ND = encode_texts(
+    params,
+    task.candidate_texts,
+    "passage",
+    contexts=task.candidate_context,
+    name=name + "candidates",
+  )
   return Vectors(q_QD, c_ND, time.perf_counter() - begun)
 
 

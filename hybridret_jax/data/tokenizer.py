@@ -55,9 +55,13 @@ class Tokenizer:
     *,
     prefix: str,
     max_length: int,
+    contexts: Sequence[str] | None = None,
     cache: str | pathlib.Path | None = None,
   ) -> Tokens:
     """Ids of `prefix` + each stripped text, with special tokens.
+
+    `contexts` gives each text a second segment, joined as the tokenizer joins
+    pairs; of a pair that is too long the longer segment is cut first.
 
     What is longer than `max_length` tokens, the special ones included, loses
     its end; `cut` counts these texts. With a `cache` folder the result is
@@ -68,23 +72,24 @@ class Tokenizer:
       ValueError: `max_length` leaves no room for text, or the cached file
         cannot be read.
     """
-    special = self.backend.num_special_tokens_to_add(False)
+    special = self.backend.num_special_tokens_to_add(contexts is not None)
     if max_length <= special:
       raise ValueError(
         f"max_length is {max_length} and {special} special tokens fill it; "
         "make it larger"
       )
     if cache is None:
-      return self._encode(texts, prefix, max_length)
-    path = pathlib.Path(cache) / (self._key(texts, prefix, max_length) + ".npz")
+      return self._encode(texts, contexts, prefix, max_length)
+    key = self._key([*texts, *(contexts or ())], len(texts), prefix, max_length)
+    path = pathlib.Path(cache) / f"{key}.npz"
     if path.exists():
       return _read(path)
-    tokens = self._encode(texts, prefix, max_length)
+    tokens = self._encode(texts, contexts, prefix, max_length)
     _write(path, tokens)
     return tokens
 
-  def _key(self, texts, prefix, max_length):
-    settings = [self.hash, prefix, max_length, len(texts)]
+  def _key(self, texts, count, prefix, max_length):
+    settings = [self.hash, prefix, max_length, count]
     digest = hashlib.sha256(json.dumps(settings).encode())
     for text in texts:
       data = text.encode()
@@ -93,7 +98,7 @@ class Tokenizer:
       digest.update(data)
     return digest.hexdigest()
 
-  def _encode(self, texts, prefix, max_length):
+  def _encode(self, texts, contexts, prefix, max_length):
     self.backend.enable_truncation(max_length)
     self.backend.no_padding()
     ids, lengths, cut = [], [], 0
@@ -102,9 +107,11 @@ class Tokenizer:
       total=len(texts), desc="tokenising", unit=" texts", delay=5
     ) as bar:
       for start in range(0, len(texts), _CHUNK):
-        chunk = [
-          prefix + text.strip() for text in texts[start : start + _CHUNK]
-        ]
+        run = slice(start, start + _CHUNK)
+        chunk = [prefix + text.strip() for text in texts[run]]
+        if contexts is not None:
+          seconds = (context.strip() for context in contexts[run])
+          chunk = list(zip(chunk, seconds, strict=True))
         encodings = self.backend.encode_batch_fast(chunk)
         ids.append(
           np.concatenate([np.array(e.ids, np.int32) for e in encodings])

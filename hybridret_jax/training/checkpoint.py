@@ -24,8 +24,7 @@ def open_folder(
         policies.LatestN(keep),
         policies.BestN(
           get_metric_fn=_figure,
-          reverse=True,
-          n=1,
+          n=1,  # Of an ascending order it keeps the last: the greatest.
           keep_checkpoints_without_metrics=False,
         ),
       ]
@@ -89,7 +88,7 @@ def best_step(checkpoints: ocp.training.Checkpointer) -> int | None:
   ]
   if not evaluated:
     return checkpoints.latest.step
-  return max(evaluated, key=lambda c: (_figure(c.metrics), -c.step)).step
+  return max(evaluated, key=lambda c: (_figure(c.metrics), c.step)).step
 
 
 def _figure(metrics):

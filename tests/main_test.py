@@ -1,0 +1,206 @@
+"""The command line on a small real run: train, stop, go on, judge, export."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMALL = (
+  "--config.model.scratch.hidden_size=32",
+  "--config.model.scratch.mlp_size=64",
+  "--config.model.tokenizer_size=4000",
+  "--config.model.dropout=0.1",
+  "--config.batches.batch_size=16",
+  "--config.train.steps=40",
+  "--config.train.evaluate_every=0",
+  "--config.train.checkpoint_every=20",
+  "--config.train.log_every=5",
+  "--config.validation.task=",
+)
+
+
+def command(config, workdir, *arguments, cache, stop_at=None):
+  """Runs the command line as a user would; returns the finished process."""
+  environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+  code = [sys.executable, "-m", "hybridret_jax.main"]
+  return subprocess.run(
+    [
+      *code,
+      f"--config={ROOT / 'configs' / config}.py",
+      f"--workdir={workdir}",
+      f"--config.cache={cache}",
+      *arguments,
+    ],
+    cwd=ROOT,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+  return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, cache):
+  """A whole run of 40 steps: trained, judged and exported."""
+  workdir = tmp_path_factory.mktemp("run") / "whole"
+  done = command("quickstart", workdir, *SMALL, cache=cache)
+  assert done.returncode == 0, done.stderr[-2000:]
+  return workdir, done
+
+
+def test_all_three_modes_leave_their_files(run):
+  workdir, done = run
+  results = json.loads((workdir / "results/cldr_test/results.json").read_text())
+  trained = results["systems"]["trained"]
+  assert len(trained["directions"]) == 121
+  assert len(trained["pool"]) == 11
+  for setting in ("monolingual", "cross_lingual", "multilingual_pool"):
+    assert 0 < trained["macro"][setting]["map"] < 1
+  for name in ("summary.md", "heatmap_trained.png", "matrix_trained.csv"):
+    assert (workdir / "results/cldr_test" / name).stat().st_size > 100
+  for name in ("model.safetensors", "modules.json", "README.md"):
+    assert (workdir / "export" / name).is_file()
+  assert not list(workdir.glob(".export-*"))
+  assert "trained" in done.stdout
+
+
+def test_metrics_say_what_a_user_watches(run):
+  lines = (run[0] / "metrics.jsonl").read_text().splitlines()
+  records = [json.loads(line) for line in lines]
+  assert [record["step"] for record in records] == list(range(5, 41, 5))
+  for key in (
+    *("loss", "accuracy", "learning_rate", "gradient_norm"),
+    *("pairs_per_second", "tokens_per_second", "padding_share"),
+    "monolingual_share",
+  ):
+    assert all(np.isfinite(record[f"train/{key}"]) for record in records)
+  kinds = {key for record in records for key in record}
+  assert {"train/loss_monolingual", "train/loss_cross_lingual"} <= kinds
+
+
+def test_the_export_is_judged_like_the_run(run, tmp_path, cache):
+  """The folder, read as any Hugging Face model, has the run's figures."""
+  again = command(
+    "quickstart",
+    tmp_path / "again",
+    "--mode=evaluate",
+    f"--config.model.init={run[0] / 'export'}",
+    "--config.model.tokenizer=",
+    cache=cache,
+  )
+  assert again.returncode == 0, again.stderr[-2000:]
+  name = "results/cldr_test/results.json"
+  before = json.loads((run[0] / name).read_text())["systems"]["trained"]
+  after = json.loads((tmp_path / "again" / name).read_text())["systems"]
+  for setting, metrics in before["macro"].items():
+    for metric, value in metrics.items():
+      found = after["untrained"]["macro"][setting][metric]
+      scale = 1e-3 * max(1, abs(value))
+      assert found == pytest.approx(value, abs=scale), (setting, metric)
+
+
+def test_a_resumed_run_ends_bitwise_where_the_whole_one_does(
+  run, tmp_path, cache
+):
+  workdir = tmp_path / "resumed"
+  arguments = [*SMALL, "--mode=train"]
+  whole = run[0] / "checkpoints"
+  # The first half is the whole run's own checkpoint of step 20: what a killed
+  # process leaves behind.
+  (workdir / "checkpoints").mkdir(parents=True)
+  import shutil
+
+  shutil.copytree(whole / "20", workdir / "checkpoints" / "20")
+  shutil.copytree(run[0] / "tokenizer", workdir / "tokenizer")
+  shutil.copy(run[0] / "config.json", workdir / "config.json")
+  shutil.copy(run[0] / "metrics.jsonl", workdir / "metrics.jsonl")
+  done = command("quickstart", workdir, *arguments, cache=cache)
+  assert done.returncode == 0, done.stderr[-2000:]
+  states = [load_state(folder) for folder in (whole, workdir / "checkpoints")]
+  assert states[0].keys() == states[1].keys()
+  assert int(states[0][("step",)]) == 40
+  for path, value in states[0].items():
+    np.testing.assert_array_equal(value, states[1][path], err_msg=str(path))
+  steps = [
+    json.loads(line)["step"]
+    for line in (workdir / "metrics.jsonl").read_text().splitlines()
+  ]
+  assert steps == list(range(5, 41, 5))
+
+
+def load_state(folder):
+  """All arrays of the newest checkpoint by their path."""
+  import jax
+  from orbax.checkpoint import v1 as ocp
+
+  with ocp.training.Checkpointer(str(folder)) as checkpoints:
+    tree = checkpoints.load()
+  return {
+    tuple(str(getattr(k, "key", getattr(k, "idx", k))) for k in path): (
+      np.asarray(leaf)
+    )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def test_other_settings_do_not_go_on_with_a_run(run, cache):
+  done = command(
+    "quickstart",
+    run[0],
+    *SMALL,
+    "--mode=train",
+    "--config.loss.temperature=0.5",
+    cache=cache,
+  )
+  assert done.returncode == 1
+  assert "loss.temperature was 0.05 and is 0.5" in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("arguments", "said"),
+  [
+    (["--config.loss.temperatur=1"], "temperature"),
+    (["--moode=train"], "mode"),
+    (["--mode=trian"], "train"),
+    (
+      [
+        "--config.batches.alpha=2",
+        "--config.batches.strategy=mix",
+        "--config.data.query_length=100",
+      ],
+      "3 problem(s)",
+    ),
+    (["--config.data.sources=('nowhere',)"], "no such file or folder"),
+    (["--config.evaluation.tasks=('beir:x',)"], "no known kind"),
+    (["--config.model.init=not/there/x"], "no folder and no hub id"),
+    (["--config.data.languages=('en','xx1')"], "'xx1'"),
+  ],
+)
+def test_what_is_wrong_is_told_with_its_mend(arguments, said, tmp_path, cache):
+  done = command("quickstart", tmp_path / "run", *arguments, cache=cache)
+  assert done.returncode != 0
+  assert said in done.stderr + done.stdout
+  assert "Traceback" not in done.stderr
+  assert not (tmp_path / "run").exists()
+
+
+def test_a_hub_id_without_a_network_names_the_local_way(tmp_path, cache):
+  done = command(
+    "me5_small_hybrid",
+    tmp_path / "run",
+    "--mode=evaluate",
+    "--config.evaluation.tasks=('cldr:test',)",
+    cache=cache,
+  )
+  assert done.returncode == 1
+  assert "copy the model's folder" in done.stderr
