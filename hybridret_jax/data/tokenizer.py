@@ -17,6 +17,8 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 _CHUNK = 2048  # texts between two steps of the progress bar
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R
+# Longer ones swallow whole clauses where a script writes no spaces.
+_LONGEST_PIECE = 8
 _SCORE_STEP = 1e-4  # between the characters that the trainer adds at the end
 
 
@@ -183,12 +185,16 @@ def train_unigram(
       normalizers.Replace(tokenizers.Regex(" {2,}"), " "),
     ]
   )
-  backend.pre_tokenizer = pre_tokenizers.Metaspace()
+  # A name is one piece's work with quotes around it and without.
+  backend.pre_tokenizer = pre_tokenizers.Sequence(
+    [pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Metaspace()]
+  )
   backend.decoder = tokenizers.decoders.Metaspace()
   trainer = trainers.UnigramTrainer(
     vocab_size=vocab_size - 1,  # <mask> follows
     special_tokens=list(_SPECIAL),
     unk_token="<unk>",
+    max_piece_length=_LONGEST_PIECE,
   )
   try:
     backend.train_from_iterator(texts, trainer)

@@ -1,0 +1,83 @@
+"""Packing, pooling and numerics of the encoder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hybridret_jax.models import dual_encoder, encoder
+from tests.models import parity_test
+from tests.training import tiny
+
+
+def embed(module, params, packed, count):
+  return np.asarray(
+    module.apply({"params": params}, *packed.arrays(), num_texts=count)
+  )
+
+
+@pytest.mark.parametrize("pooling", dual_encoder.POOLINGS)
+def test_packed_equals_one_text_a_row(pooling):
+  rng = np.random.default_rng(0)
+  module = tiny.module()
+  module = dual_encoder.DualEncoder(module.encoder, pooling=pooling)
+  params = jax.device_get(
+    dual_encoder.nn.unbox(tiny.init(module, jax.random.key(0)))
+  )
+  # Spread-out weights, so that a leak between segments would show.
+  params = jax.tree.map(lambda x: x * 5, params)
+  lengths = rng.integers(2, 16, 20)
+  ids = rng.integers(5, 200, (20, 16))
+  packed = parity_test.pack(ids, lengths, 32)
+  alone = [
+    parity_test.pack(ids[i : i + 1], lengths[i : i + 1], 32) for i in range(20)
+  ]
+  assert len(packed.ids_RL) < 10
+  together = embed(module, params, packed, 20)
+  single = np.concatenate([embed(module, params, p, 1) for p in alone])
+  np.testing.assert_allclose(together, single, rtol=0, atol=1e-5)
+  np.testing.assert_allclose(np.linalg.norm(single, axis=-1), 1, rtol=1e-5)
+
+
+def test_a_number_without_tokens_gives_zero_and_finite_gradients():
+  module = tiny.module(dropout=0.0)
+  params = dual_encoder.nn.unbox(tiny.init(module, jax.random.key(0)))
+  packed = parity_test.pack(np.full((1, 4), 7), np.array([4]), 8)
+
+  def total(params):
+    z_ND = module.apply({"params": params}, *packed.arrays(), num_texts=3)
+    return z_ND.sum(), z_ND
+
+  grads, z_ND = jax.grad(total, has_aux=True)(params)
+  np.testing.assert_array_equal(z_ND[1:], 0)
+  assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
+
+
+def test_bfloat16_stays_close_and_returns_float32():
+  params = dual_encoder.nn.unbox(tiny.init(tiny.module(), jax.random.key(0)))
+  rng = np.random.default_rng(0)
+  packed = parity_test.pack(
+    rng.integers(5, 200, (6, 12)), rng.integers(3, 12, 6), 16
+  )
+  full = embed(tiny.module(), params, packed, 6)
+  half = embed(tiny.module(dtype="bfloat16"), params, packed, 6)
+  assert half.dtype == np.float32
+  assert np.sum(full * half, -1).min() > 0.999
+
+
+def test_dropout_keeps_its_share_and_its_rows():
+  x_RLD = jnp.ones((64, 16, 32))
+  key = jax.random.key(0)
+  dropped = np.asarray(encoder.drop_rows(x_RLD, 0.25, key, jnp.arange(64)))
+  assert abs((dropped == 0).mean() - 0.25) < 0.01
+  np.testing.assert_allclose(dropped[dropped > 0], 1 / 0.75, rtol=1e-6)
+  half = encoder.drop_rows(x_RLD[32:], 0.25, key, jnp.arange(32, 64))
+  np.testing.assert_array_equal(half, dropped[32:])
+
+
+def test_unknown_poolings_and_remats_are_refused():
+  with pytest.raises(ValueError, match="remat 'some' is not one of"):
+    encoder.EncoderConfig(remat="some")
+  module = dual_encoder.DualEncoder(tiny.module().encoder, pooling="max")
+  with pytest.raises(ValueError, match="pooling 'max' is not one of"):
+    tiny.init(module, jax.random.key(0))
