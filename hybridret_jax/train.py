@@ -2,9 +2,7 @@
 
 import functools
 import logging
-import math
 import pathlib
-import time
 from typing import Any
 
 import jax
@@ -22,7 +20,7 @@ from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import training_log
 from hybridret_jax.retrieval import evaluation
-from hybridret_jax.training import checkpoint, optimizer
+from hybridret_jax.training import checkpoint, meter, optimizer
 from hybridret_jax.training import state as states
 from hybridret_jax.training import step as steps
 
@@ -87,7 +85,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     start = int(state.step)
     log = training_log.TrainingLog(workdir, start_step=start)
     bar = training_log.progress(total, start=start, name="train")
-    meter = _Meter()
+    steps_meter = meter.Meter()
     with log, bar:
       if start == 0 and validate and every.evaluate_every:
         _, found = validate(state.params["model"])
@@ -104,27 +102,32 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       ):
         done = batch.step + 1
         state, metrics = train_step(state, _on_devices(batch, mesh))
-        metrics = {k: float(v) for k, v in jax.device_get(metrics).items()}
-        if not math.isfinite(metrics["loss"]):
-          raise FloatingPointError(
-            f"the loss of step {done} is {metrics['loss']} (a"
-            f" {batch.kind} batch); the last checkpoint is kept. Lower"
-            " optimizer.learning_rate or raise loss.temperature"
-          )
-        meter.add(batch, metrics)
+        steps_meter.add(
+          done,
+          metrics,
+          kind=batch.kind,
+          pairs=len(batch.group),
+          tokens=batch.tokens,
+          slots=batch.slots,
+        )
         bar.update()
         if done % every.log_every == 0 or done == total:
-          record = meter.take(metrics)
+          record = steps_meter.record()
           log.write(done, record)
           bar.set_postfix(
             loss=f"{record['train/loss']:.3f}",
             pairs_s=f"{record['train/pairs_per_second']:.1f}",
           )
         figure = None
-        if validate and _due(done, every.evaluate_every, total):
+        if (
+          validate
+          and every.evaluate_every
+          and (_due(done, every.evaluate_every, total))
+        ):
+          steps_meter.settle()
           figure, found = validate(state.params["model"])
           log.write(done, found)
-          meter.restart()
+          steps_meter.restart()
           improved = best is None or figure > best
           best, since_best = (figure, 0) if improved else (best, since_best + 1)
         stop = bool(every.patience) and since_best >= every.patience
@@ -133,6 +136,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           or stop
           or _due(done, every.checkpoint_every, total)
         ):
+          steps_meter.settle()
           checkpoint.save(
             checkpoints,
             state,
@@ -150,7 +154,8 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _due(done: int, every: int, total: int) -> bool:
-  return bool(every) and (done % every == 0 or done == total)
+  """Whether something happens after this step; the last step always counts."""
+  return done == total or bool(every) and done % every == 0
 
 
 def _on_devices(batch, mesh):
@@ -183,40 +188,3 @@ def _validator(config, made, held, mesh):
     }
 
   return validate
-
-
-class _Meter:
-  """What the steps since the last record add up to."""
-
-  def __init__(self):
-    self.restart()
-
-  def restart(self) -> None:
-    self._began = time.perf_counter()
-    self._pairs = self._tokens = self._slots = self._steps = 0
-    self._losses: dict[str, list[float]] = {}
-
-  def add(self, batch: pipeline.Batch, metrics: dict[str, float]) -> None:
-    self._pairs += len(batch.group)
-    self._tokens += batch.tokens
-    self._slots += batch.slots
-    self._steps += 1
-    self._losses.setdefault(batch.kind, []).append(metrics["loss"])
-
-  def take(self, metrics: dict[str, float]) -> dict[str, float]:
-    """The record of these steps; counting starts anew."""
-    seconds = time.perf_counter() - self._began
-    losses = [x for of_kind in self._losses.values() for x in of_kind]
-    record = {f"train/{key}": value for key, value in metrics.items()}
-    record |= {
-      "train/loss": sum(losses) / max(len(losses), 1),
-      "train/pairs_per_second": self._pairs / seconds,
-      "train/tokens_per_second": self._tokens / seconds,
-      "train/padding_share": 1 - self._tokens / max(self._slots, 1),
-      "train/monolingual_share": len(self._losses.get("monolingual", ()))
-      / max(self._steps, 1),
-    }
-    for kind, of_kind in self._losses.items():
-      record[f"train/loss_{kind}"] = sum(of_kind) / len(of_kind)
-    self.restart()
-    return record

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -24,7 +25,7 @@ SMALL = (
 )
 
 
-def command(config, workdir, *arguments, cache, stop_at=None):
+def command(config, workdir, *arguments, cache):
   """Runs the command line as a user would; returns the finished process."""
   environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
   code = [sys.executable, "-m", "hybridret_jax.main"]
@@ -118,8 +119,6 @@ def test_a_resumed_run_ends_bitwise_where_the_whole_one_does(
   # The first half is the whole run's own checkpoint of step 20: what a killed
   # process leaves behind.
   (workdir / "checkpoints").mkdir(parents=True)
-  import shutil
-
   shutil.copytree(whole / "20", workdir / "checkpoints" / "20")
   shutil.copytree(run[0] / "tokenizer", workdir / "tokenizer")
   shutil.copy(run[0] / "config.json", workdir / "config.json")
@@ -164,6 +163,23 @@ def test_other_settings_do_not_go_on_with_a_run(run, cache):
   )
   assert done.returncode == 1
   assert "loss.temperature was 0.05 and is 0.5" in done.stderr
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, cache):
+  workdir = tmp_path / "run"
+  done = command(
+    "quickstart",
+    workdir,
+    *SMALL,
+    "--mode=train",
+    "--config.optimizer.learning_rate=1e30",
+    "--config.optimizer.warmup_steps=0",
+    "--config.optimizer.clip_norm=0",
+    cache=cache,
+  )
+  assert done.returncode == 1
+  assert "the loss of step" in done.stderr
+  assert not list((workdir / "checkpoints").glob("*"))
 
 
 @pytest.mark.parametrize(
