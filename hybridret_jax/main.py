@@ -5,9 +5,12 @@ import os
 import pathlib
 import sys
 
-from absl import app, flags
-from absl import logging as absl_logging
-from ml_collections import config_flags
+# Read by TensorFlow when it is first imported, by whatever library.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags  # noqa: E402
+from absl import logging as absl_logging  # noqa: E402
+from ml_collections import config_flags  # noqa: E402
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "A file of configs/, whose settings --config.a.b=… change."
@@ -52,7 +55,6 @@ def main(argv: list[str]) -> None:
 
 def _quiet() -> None:
   """Shows what this package says; of its libraries, warnings only."""
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   if not flags.FLAGS["verbosity"].present:
     absl_logging.set_verbosity(absl_logging.WARNING)
   ours = logging.getLogger("hybridret_jax")

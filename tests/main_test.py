@@ -18,6 +18,7 @@ SMALL = (
   "--config.model.dropout=0.1",
   "--config.batches.batch_size=16",
   "--config.train.steps=40",
+  "--config.optimizer.warmup_steps=5",
   "--config.train.evaluate_every=0",
   "--config.train.checkpoint_every=20",
   "--config.train.log_every=5",

@@ -58,7 +58,7 @@ def train_step(
   updates, opt_state = tx.update(grads, state.opt_state, state.params)
   metrics |= {
     "loss": value,
-    "gradient_norm": optax.global_norm(grads),
+    "gradient_norm": optax.tree.norm(grads),
     "learning_rate": rate(state.step),
   }
   next_state = states.TrainState(

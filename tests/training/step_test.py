@@ -11,7 +11,7 @@ from hybridret_jax.training import loss
 from tests.training import tiny
 
 GROUPS = [0, 1, 2, 0, 3, 4, 5, 5, 6, 7, 8, 9, 10, 11, 12, 0]
-LAYOUTS = [(8, 1), (4, 2), (1, 8)]
+LAYOUTS = [(8, 1), (2, 4)]
 CASES = [
   {"negatives": 0},
   {"negatives": 3},
@@ -56,7 +56,7 @@ def test_loss_and_gradients_equal_one_device(case):
     many, grads = value_and_gradients(layout, model, case)
     np.testing.assert_allclose(many, one, rtol=0, atol=1e-6)
     # A key's bias has no gradient but rounding noise: its own norm is no scale.
-    floor = 1e-4 * optax.global_norm(one_grads)
+    floor = 1e-4 * optax.tree.norm(one_grads)
     for path, expected in jax.tree.leaves_with_path(one_grads):
       found = dict(jax.tree.leaves_with_path(grads))[path]
       scale = max(np.linalg.norm(expected), floor)
@@ -70,7 +70,7 @@ def test_five_steps_in_float64_equal_one_device(case):
   with jax.enable_x64(True):
     model = tiny.module(dtype="float64")
     ends = []
-    for layout in [(1, 1), *LAYOUTS[:2]]:
+    for layout in [(1, 1), *LAYOUTS]:
       mesh = tiny.mesh_of(*layout)
       state, step = tiny.setup(mesh, model, negatives=negatives, **case)
       with meshes.use(mesh):
@@ -110,7 +110,7 @@ def test_remat_changes_nothing(remat):
     (1, 1), tiny.module(remat=remat), case
   )
   np.testing.assert_allclose(plain, again, rtol=0, atol=1e-6)
-  floor = 1e-4 * optax.global_norm(plain_grads)
+  floor = 1e-4 * optax.tree.norm(plain_grads)
   for a, b in zip(
     jax.tree.leaves(plain_grads), jax.tree.leaves(again_grads), strict=True
   ):
