@@ -10,6 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+from hybridret_jax.retrieval import evaluation
+from hybridret_jax.retrieval.tasks import jsonl
+
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = (
   "--config.model.scratch.hidden_size=32",
@@ -109,6 +112,27 @@ def test_the_export_is_judged_like_the_run(run, tmp_path, cache):
       found = after["untrained"]["macro"][setting][metric]
       scale = 1e-3 * max(1, abs(value))
       assert found == pytest.approx(value, abs=scale), (setting, metric)
+
+
+@pytest.mark.torch
+def test_sentence_transformers_gives_the_same_figures(run, cache):
+  library = pytest.importorskip("sentence_transformers")
+  workdir, done = run
+  assert "not compared" not in done.stderr
+  model = library.SentenceTransformer(str(workdir / "export"), device="cpu")
+  task = jsonl.load(cache / "cldr" / "test")
+  vectors = [
+    model.encode(list(texts), prompt_name=side, show_progress_bar=False)
+    for side, texts in (
+      ("query", task.query_texts),
+      ("passage", task.candidate_texts),
+    )
+  ]
+  theirs = evaluation.evaluate(task, *vectors)["macro"]
+  name = "results/cldr_test/results.json"
+  ours = json.loads((workdir / name).read_text())["systems"]["trained"]
+  for setting, metrics in ours["macro"].items():
+    assert theirs[setting]["map"] == pytest.approx(metrics["map"], abs=1e-3)
 
 
 def test_a_resumed_run_ends_bitwise_where_the_whole_one_does(
