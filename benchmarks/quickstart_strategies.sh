@@ -9,11 +9,9 @@ for seed in 0 1 2; do
   for strategy in monolingual cross_lingual hybrid; do
     run=runs/quickstart_${strategy}_$seed
     [[ -e $run/results/cldr_test/results.json ]] && continue
-    for mode in train evaluate; do
-      "$python" -m hybridret_jax.main --config=configs/quickstart.py \
-        --workdir="$run" --mode=$mode --config.seed="$seed" \
-        --config.batches.strategy="$strategy" "$@"
-    done
+    "$python" -m hybridret_jax.main --config=configs/quickstart.py \
+      --workdir="$run" --config.seed="$seed" \
+      --config.batches.strategy="$strategy" "$@"
   done
 done
 "$python" benchmarks/strategies_table.py runs/quickstart_*_[0-9]
