@@ -31,11 +31,6 @@ class Packed:
       self.text_index_RL,
     )
 
-  @property
-  def padding_share(self) -> float:
-    """Share of the tokens that carry no text."""
-    return float(np.mean(self.segments_RL == 0))
-
 
 def assign(lengths: np.ndarray, row_length: int) -> tuple[np.ndarray, int]:
   """The row of each text by best fit, longest first, and the number of rows.

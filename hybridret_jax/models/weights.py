@@ -84,7 +84,7 @@ def from_tensors(
   problems += [
     f"{name} is not used by this encoder"
     for name in sorted(set(tensors) - used)
-    if not _UNUSED.fullmatch(name) and not _UNUSED.match(name)
+    if not _UNUSED.match(name)
   ]
   if problems:
     raise ValueError("weights do not fit: " + "; ".join(problems))

@@ -85,7 +85,7 @@ def test_a_masked_translation_has_exactly_no_gradient():
   def of_queries(q_BD, p_ND):
     return loss.contrastive(q_BD, p_ND, group_B=group, temperature=0.05)[0]
 
-  # Only the first query's term remains: the others are far from everything.
+  # A query of length zero pulls on no passage: the first one's pull remains.
   scale = jnp.array([[1.0], [0.0], [0.0]])
   to_passages = jax.grad(lambda p_ND: of_queries(q * scale, p_ND))(p)
   np.testing.assert_array_equal(to_passages[1], np.zeros(8))
