@@ -28,7 +28,7 @@ def get_config():
   # Lengths, temperature, rate and sources were chosen on held-out blocks.
   config.data.query_length = 48
   config.data.passage_length = 64
-  config.packing.row_length = 64
+  config.packing.row_lengths = (64,)
   config.batches.strategy = "hybrid"
   config.batches.batch_size = 64
   config.model.dropout = 0.0

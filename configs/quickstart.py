@@ -16,7 +16,8 @@ def get_config():
   )
   config.data.query_length = 48
   config.data.passage_length = 96
-  config.packing.row_length = 96
+  config.packing.row_lengths = (48, 96)
+  config.packing.shapes = 3
   config.batches.strategy = "hybrid"
   config.batches.batch_size = 64
   config.model.init = "scratch"

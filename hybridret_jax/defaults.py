@@ -37,12 +37,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.batches.size_exponent = 1.0
   config.batches.views_per_group = 1
   config.batches.negatives = 0
+  config.batches.parallel_share = 0.0
 
   config.packing = ml_collections.ConfigDict()  # data.pipeline.plan_layout
-  config.packing.row_length = 256
-  config.packing.row_counts = ()
+  config.packing.row_lengths = (64, 256)
+  config.packing.row_counts = ()  # Shapes of one's own: a number a length.
   config.packing.row_multiple = 8
-  config.packing.shapes = 5
+  config.packing.shapes = 7
 
   config.model = ml_collections.ConfigDict()
   # A Hugging Face folder, a hub id, or "scratch".
@@ -59,6 +60,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.model.dtype = "float32"
   config.model.param_dtype = "float32"
   config.model.remat = "dense"  # models.encoder.REMATS
+  config.model.attention = "auto"  # models.attention.IMPLEMENTATIONS
   # Share of the start's parameters in what is judged and exported.
   config.model.start_share = 0.0
   config.model.scratch = ml_collections.ConfigDict()  # models.EncoderConfig
@@ -71,8 +73,12 @@ def get_config() -> ml_collections.ConfigDict:
   config.loss = ml_collections.ConfigDict()  # training.loss.contrastive
   config.loss.temperature = 0.02
   config.loss.learnable_temperature = False
-  config.loss.symmetric = False
+  config.loss.directions = "one_way"
   config.loss.same_group = "mask"
+  config.loss.hard_negative_weight = 1.0
+  config.loss.alignment_weight = 0.0  # Needs batches.parallel_share.
+  config.loss.matryoshka_dims = ()
+  config.loss.block_size = 4096
 
   config.optimizer = ml_collections.ConfigDict()  # training.optimizer.make
   config.optimizer.learning_rate = 3e-5
@@ -84,9 +90,14 @@ def get_config() -> ml_collections.ConfigDict:
   config.optimizer.b1 = 0.9
   config.optimizer.b2 = 0.999
   config.optimizer.eps = 1e-8
+  config.optimizer.layer_decay = 1.0  # 1: all layers learn at one rate.
+  config.optimizer.frozen = ()  # Out of embeddings, tokens, layers:N.
 
   config.train = ml_collections.ConfigDict()
   config.train.steps = 1000
+  # Tokens of a chunk's rows on each device: gradient caching. 0: all at once.
+  config.train.chunk_tokens = 0
+  config.train.average_decay = 0.0  # Of a moving average that is judged; 0 off.
   config.train.log_every = 10
   config.train.evaluate_every = 250  # Steps; 0 never.
   config.train.checkpoint_every = 250  # Steps; 0 only at evaluations.
@@ -127,6 +138,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.mesh = ml_collections.ConfigDict()  # parallel.mesh.make
   config.mesh.data = -1
   config.mesh.fsdp = 1
+  config.mesh.tensor = 1
 
   config.export = ml_collections.ConfigDict()
   config.export.folder = "export"  # In the run's folder.

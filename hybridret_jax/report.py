@@ -7,10 +7,12 @@ from typing import Any
 
 from hybridret_jax.assembly import detail
 from hybridret_jax.reporting import (
+  atomic,
   comparison,
   figures,
   page,
   results,
+  throughput,
   training_log,
 )
 from hybridret_jax.retrieval import uncertainty
@@ -26,8 +28,9 @@ def report(
 ) -> list[pathlib.Path]:
   """Writes a page and its tables for each task that the runs share.
 
-  `<out>/<task>/` gets index.html, comparison.md, comparison.tex and the
-  figures as PNG and SVG. A system that stands in several runs with the same
+  `<out>/<task>/` gets index.html, comparison.md, comparison.tex, what training
+  cost (training_cost.md, if a run was trained) and the figures as PNG and SVG.
+  A system that stands in several runs with the same
   figures, as the untrained start does, is shown once. Every other system is
   compared with the baseline on the queries' own values, where the task says
   what they were drawn from.
@@ -46,6 +49,8 @@ def report(
       baseline is none of the systems.
   """
   pages = []
+  costs = {run.resolve().name: throughput.of_run(run) for run in runs}
+  cost_table = throughput.markdown(costs)
   for task in _tasks(runs):
     folders = {run: run / "results" / task for run in runs}
     entries = _entries(folders)
@@ -53,9 +58,13 @@ def report(
     folder = out / task
     comparison.save(folder, entries, compared)
     figures.save_comparison(folder, entries, compared)
+    if cost_table:
+      atomic.write(folder / "training_cost.md", cost_table)
     title = f"{task}: {', '.join(run.resolve().name for run in runs)}"
     pages.append(
-      page.save(folder / "index.html", entries, compared, title=title)
+      page.save(
+        folder / "index.html", entries, compared, title=title, costs=costs
+      )
     )
     _LOG.info("%s: %d systems", pages[-1], len(entries))
   return pages

@@ -1,6 +1,5 @@
 """Trains a dual encoder with hybrid batches: the loop, top to bottom."""
 
-import functools
 import logging
 import pathlib
 from typing import Any
@@ -14,16 +13,17 @@ from hybridret_jax.assembly import (
   run_folder,
   systems,
   tasks,
+  train_cost,
+  train_step,
   training_data,
 )
 from hybridret_jax.data import pipeline
-from hybridret_jax.parallel import hosts
+from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.reporting import training_log
+from hybridret_jax.reporting import throughput, training_log
 from hybridret_jax.retrieval import evaluation
-from hybridret_jax.training import checkpoint, meter, optimizer
+from hybridret_jax.training import checkpoint, meter
 from hybridret_jax.training import state as states
-from hybridret_jax.training import step as steps
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,37 +41,8 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
   data = training_data.make(config, corpus, held, made.tokenizer)
   run_folder.describe(data)
-  tx, rate = optimizer.make(**config.optimizer, total_steps=config.train.steps)
-  loss = dict(config.loss)
-  learnable = loss.pop("learnable_temperature")
-  state, shardings = states.create(
-    made.init,
-    tx,
-    mesh,
-    seed=config.seed,
-    pretrained=made.pretrained(seed=config.seed),
-    learnable_temperature=loss["temperature"] if learnable else None,
-  )
-  train_step = jax.jit(
-    functools.partial(
-      steps.train_step,
-      embed=model.pair_embedder(
-        made.module,
-        batch_size=config.batches.batch_size,
-        negatives=config.batches.negatives,
-      ),
-      tx=tx,
-      rate=rate,
-      seed=config.seed,
-      **loss,
-    ),
-    in_shardings=(
-      shardings,
-      {"rows": meshes.rows_sharding(mesh), "group": meshes.replicated(mesh)},
-    ),
-    out_shardings=(shardings, meshes.replicated(mesh)),
-    donate_argnums=0,
-  )
+  prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)
+  state = prepared.create(made.pretrained(seed=config.seed))
   validate = _validator(config, made, held, mesh)
   total, every = config.train.steps, config.train
   with (
@@ -80,18 +51,24 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     ) as checkpoints,
     meshes.use(mesh),
   ):
-    state = checkpoint.restore(checkpoints, state)
+    state = states.TrainState(
+      **checkpoint.restore(checkpoints, states.saved(state))
+    )
     notes = checkpoint.notes(checkpoints)
     best, since_best = notes.get("best"), notes.get("since_best", 0)
     start = int(state.step)
     log = training_log.TrainingLog(workdir, start_step=start)
     bar = training_log.progress(total, start=start, name="train")
-    steps_meter = meter.Meter()
-    with log, bar:
+    peak = peaks.of(jax.devices()[0].device_kind)
+    steps_meter = meter.Meter(
+      peak_flops=peak.at(config.model.dtype) if peak else None
+    )
+    flops = train_cost.counter(config, made.module, mesh)
+    with log, bar, steps_meter:
       if start == 0 and validate and every.evaluate_every:
-        _, found = validate(state.params["model"])
+        _, found = validate(states.judged(state))
         log.write(0, found)
-      for batch in pipeline.batches(
+      batches = pipeline.batches(
         data.composer,
         data.tokens,
         data.layout,
@@ -100,9 +77,12 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
         total_steps=total,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
-      ):
+      )
+      steps_meter.restart()  # The first evaluation is no training.
+      for batch in steps_meter.timed(batches):
         done = batch.step + 1
-        state, metrics = train_step(state, _on_devices(batch, mesh))
+        arrays = _on_devices(batch, prepared)
+        state, metrics = prepared.step(state, arrays)
         steps_meter.add(
           done,
           metrics,
@@ -110,6 +90,12 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           pairs=len(batch.group),
           tokens=batch.tokens,
           slots=batch.slots,
+          negatives=meter.negatives_per_query(
+            batch.group,
+            negatives=config.batches.negatives,
+            same_group=config.loss.same_group,
+          ),
+          **flops(batch, arrays["rows"]),
         )
         bar.update()
         if done % every.log_every == 0 or done == total:
@@ -126,7 +112,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           and (_due(done, every.evaluate_every, total))
         ):
           steps_meter.settle()
-          figure, found = validate(state.params["model"])
+          figure, found = validate(states.judged(state))
           log.write(done, found)
           steps_meter.restart()
           improved = best is None or figure > best
@@ -140,11 +126,13 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           steps_meter.settle()
           checkpoint.save(
             checkpoints,
-            state,
+            states.saved(state),
             step=done,
             figure=figure,
             notes={"best": best, "since_best": since_best},
           )
+          if hosts.is_first():
+            throughput.save(workdir, steps_meter.card())
         if stop:
           _LOG.info(
             "Stopped at step %d: no better figure in %d evaluations.",
@@ -159,10 +147,15 @@ def _due(done: int, every: int, total: int) -> bool:
   return done == total or bool(every) and done % every == 0
 
 
-def _on_devices(batch, mesh):
+def _on_devices(batch, prepared):
+  arrays = {
+    "rows": batch.rows,
+    "group": batch.group,
+    "parallel": batch.parallel,
+  }
   return {
-    "rows": hosts.to_global(batch.rows, meshes.rows_sharding(mesh)),
-    "group": hosts.to_global(batch.group, meshes.replicated(mesh)),
+    name: hosts.to_global(arrays[name], sharding)
+    for name, sharding in prepared.batch_shardings.items()
   }
 
 

@@ -17,7 +17,12 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.data import composer, pipeline, records
-from hybridret_jax.models import dual_encoder, encoder, huggingface
+from hybridret_jax.models import (
+  attention,
+  dual_encoder,
+  encoder,
+  huggingface,
+)
 from hybridret_jax.parallel import mesh
 from hybridret_jax.retrieval import evaluation, metrics
 from hybridret_jax.training import loss, optimizer
@@ -35,13 +40,13 @@ _POSITIVE = (
   "batches.batch_size",
   "data.query_length",
   "data.passage_length",
-  "packing.row_length",
   "packing.row_multiple",
   "packing.shapes",
   "train.steps",
   "train.log_every",
   "train.keep",
   "loss.temperature",
+  "loss.block_size",
   "optimizer.learning_rate",
   "evaluation.query_length",
   "evaluation.passage_length",
@@ -53,9 +58,12 @@ _NOT_NEGATIVE = (
   "batches.negatives",
   "batches.size_exponent",
   "model.projection",
+  "loss.hard_negative_weight",
+  "loss.alignment_weight",
   "optimizer.weight_decay",
   "optimizer.warmup_steps",
   "optimizer.clip_norm",
+  "train.chunk_tokens",
   "train.evaluate_every",
   "train.checkpoint_every",
   "train.patience",
@@ -65,6 +73,7 @@ _NOT_NEGATIVE = (
 )
 _SHARES = (
   "batches.alpha",
+  "batches.parallel_share",
   "model.start_share",
   "validation.share",
   "optimizer.final_share",
@@ -95,7 +104,11 @@ def _keys(config) -> Iterator[str]:
 
 
 def _parameters(target: Callable[..., Any]) -> list[str]:
-  return list(inspect.signature(target).parameters)
+  return [
+    name
+    for name in inspect.signature(target).parameters
+    if name not in ("vectors", "gather", "total")
+  ]
 
 
 def _numbers(config) -> Iterator[str]:
@@ -113,6 +126,21 @@ def _numbers(config) -> Iterator[str]:
       f"evaluation.run_depth {config.evaluation.run_depth} is more than"
       f" evaluation.depth {config.evaluation.depth}; raise that or lower it"
     )
+  if not 0 < config.optimizer.layer_decay <= 1:
+    yield (
+      f"optimizer.layer_decay is {config.optimizer.layer_decay}; give a number"
+      " above 0 and at most 1 (1: all layers at one rate)"
+    )
+  if not 0 <= config.train.average_decay < 1:
+    yield (
+      f"train.average_decay is {config.train.average_decay}; give 0 (no"
+      " average) to below 1, such as 0.999"
+    )
+  if config.loss.alignment_weight and not config.batches.parallel_share:
+    yield (
+      f"loss.alignment_weight is {config.loss.alignment_weight}, but no pair"
+      " carries a parallel query; set batches.parallel_share above 0"
+    )
   if config.optimizer.warmup_steps > config.train.steps:
     yield (
       f"optimizer.warmup_steps {config.optimizer.warmup_steps} is more than"
@@ -127,13 +155,19 @@ def _choices(config) -> Iterator[str]:
     ("batches.language_weighting", composer.WEIGHTINGS),
     ("model.pooling", dual_encoder.POOLINGS),
     ("model.remat", encoder.REMATS),
+    ("model.attention", attention.IMPLEMENTATIONS),
     ("model.dtype", ("float32", "bfloat16", "float64")),
+    ("loss.directions", loss.DIRECTIONS),
     ("loss.same_group", loss.SAME_GROUP),
     ("optimizer.schedule", optimizer.SCHEDULES),
     ("evaluation.candidates", ("sentence", "sentence_paragraph")),
   ):
     if _at(config, key) not in allowed:
       yield f"{key} is {_at(config, key)!r}; choose from {', '.join(allowed)}"
+  try:
+    optimizer.make(total_steps=1, frozen=config.optimizer.frozen)
+  except ValueError as error:
+    yield f"optimizer.{error}"
   for name in config.evaluation.systems:
     try:
       systems.parse(name)
@@ -159,31 +193,45 @@ def _choices(config) -> Iterator[str]:
 
 
 def _lengths(config) -> Iterator[str]:
+  rows = tuple(config.packing.row_lengths)
+  if not rows or min(rows) < 1 or sorted(set(rows)) != list(rows):
+    yield (
+      f"packing.row_lengths is {rows}; give lengths in ascending order, such as"
+      " (64, 256)"
+    )
+    return
+  for shape in config.packing.row_counts:
+    if len(shape) != len(rows):
+      yield (
+        f"packing.row_counts names {tuple(shape)}, but packing.row_lengths has"
+        f" {len(rows)} length(s); give one number of rows for each"
+      )
   for side in ("query", "passage"):
     length = config.data[f"{side}_length"]
-    if length > config.packing.row_length:
+    if length > rows[-1]:
       yield (
-        f"data.{side}_length {length} is more than packing.row_length"
-        f" {config.packing.row_length}; raise that or cut texts shorter"
+        f"data.{side}_length {length} is more than the longest of"
+        f" packing.row_lengths {rows}; raise that or cut texts shorter"
       )
 
 
 def _devices(config) -> Iterator[str]:
   devices = jax.device_count()
-  data, fsdp = config.mesh.data, config.mesh.fsdp
-  if fsdp < 1 or devices % fsdp or data not in (-1, devices // max(fsdp, 1)):
-    yield (
-      f"mesh {data} x {fsdp} does not cover the {devices} device(s); use"
-      f" mesh.data=-1 and a mesh.fsdp that divides {devices}"
-    )
-  counts = config.packing.row_counts or (config.packing.row_multiple,)
-  for count in counts:
-    if count % devices:
-      name = "row_counts" if config.packing.row_counts else "row_multiple"
-      up = -(-count // devices) * devices
+  try:
+    data, fsdp, tensor = mesh.fill(**config.mesh, devices=devices)
+  except ValueError as error:
+    yield str(error)
+    return
+  slices = data * fsdp
+  name = "row_counts" if config.packing.row_counts else "row_multiple"
+  counts = {n for shape in config.packing.row_counts for n in shape}
+  for count in sorted(counts or {config.packing.row_multiple}):
+    if count % slices:
+      up = -(-count // slices) * slices
       yield (
-        f"packing.{name} {count} is not a multiple of the {devices} devices;"
-        f" use {up - devices or up} or {up}"
+        f"packing.{name} {count} is not a multiple of the {slices} slices that"
+        f" rows are split into (mesh data x fsdp); use {up - slices or up} or"
+        f" {up}"
       )
 
 

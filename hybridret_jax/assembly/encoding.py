@@ -11,7 +11,7 @@ import numpy as np
 import tqdm
 from jax.sharding import Mesh
 
-from hybridret_jax.data import packing, tokenizer
+from hybridret_jax.data import calls, packing, tokenizer
 from hybridret_jax.models import dual_encoder
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
@@ -27,8 +27,8 @@ class TextEncoder:
     mesh: devices that share the rows of a call.
     prefixes: text put before each text, by side.
     max_lengths: tokens a text is cut at, by side.
-    row_lengths: rows that texts are packed in: each goes to the shortest that
-      holds it.
+    row_lengths: lengths of rows that texts are packed in, see `calls.plan`;
+      the longest text that is asked for adds its own.
     tokens_per_call: tokens of a call's rows, over all devices.
     cache: folder of cached tokens, or None.
   """
@@ -70,7 +70,7 @@ class TextEncoder:
       max_length=self.max_lengths[side],
       cache=self.cache,
     )
-    lengths = np.diff(tokens.offsets)
+    lengths = tokens.lengths
     z_ND = None
     with tqdm.tqdm(
       total=int(lengths.sum()),
@@ -80,60 +80,55 @@ class TextEncoder:
       delay=2,
       leave=None,  # Of the outermost bar only.
     ) as bar:
-      for texts_of_call, packed in self._calls(tokens, lengths):
-        z_SD = np.asarray(self._run(params, packed, side))
+      for numbers, z_SD in self._vectors(params, tokens, side):
         if z_ND is None:
           z_ND = np.empty((len(unique), z_SD.shape[1]), np.float32)
-        z_ND[texts_of_call] = z_SD[: len(texts_of_call)]
-        bar.update(int(lengths[texts_of_call].sum()))
+        z_ND[numbers] = z_SD[: len(numbers)]
+        bar.update(int(lengths[numbers].sum()))
     if z_ND is None:
       raise ValueError("no texts to encode")
     return z_ND[[place[item] for item in items]]
 
-  def _calls(self, tokens, lengths):
-    """(numbers of the texts, their rows) of each call, shapes repeating."""
-    devices = self.mesh.size
+  def _vectors(self, params, tokens, side):
+    """(numbers of the texts, their vectors) of each call."""
+    # Tied towers share the programs of both sides.
+    side = "query" if self.module.tied else side
     longest = max(self.max_lengths.values())
     tiers = sorted({min(n, longest) for n in self.row_lengths} | {longest})
-    tier_of = np.searchsorted(tiers, lengths)
-    for tier, row_length in enumerate(tiers):
-      texts = np.flatnonzero(tier_of == tier)
-      if not len(texts):
-        continue
-      row_of, _ = packing.assign(lengths[texts], row_length)
-      rows = max(self.tokens_per_call // row_length // devices, 1) * devices
-      call_of = row_of // rows
-      order = np.argsort(call_of, kind="stable")
-      calls = np.split(order, np.flatnonzero(np.diff(call_of[order])) + 1)
-      slots = -(-max(len(call) for call in calls) // 64) * 64
-      for call in calls:
-        packed = packing.pack(
-          tokens.ids,
-          tokens.offsets,
-          texts[call],
-          row_length=row_length,
-          row_count=rows,
-          pad_id=self.tokenizer.pad_id,
-          row_of=row_of[call] % rows,
-        )
-        arrays = list(packed.arrays())
-        # One number of vectors for every call of a tier: padding names it.
-        arrays[3] = np.where(arrays[1] > 0, arrays[3], slots)
-        yield texts[call], (tuple(arrays), slots)
-
-  def _run(self, params, packed, side):
-    arrays, slots = packed
-    rows = hosts.to_global(arrays, meshes.rows_sharding(self.mesh))
-    with meshes.use(self.mesh):
-      return self._apply(slots, side)(params, *rows)
-
-  def _apply(self, slots, side):
-    return _jitted(self.module, slots, side, self.mesh)  # pyright: ignore[reportArgumentType]
+    before = None
+    for call in calls.plan(
+      tokens.lengths,
+      row_lengths=tiers,
+      tokens=self.tokens_per_call,
+      slices=meshes.slices(self.mesh),
+    ):
+      packed = packing.pack(
+        tokens.ids,
+        tokens.offsets,
+        call.texts,
+        row_length=call.row_length,
+        row_count=call.row_count,
+        pad_id=self.tokenizer.pad_id,
+        row_of=call.row_of,
+        num_texts=call.num_texts,
+      )
+      rows = hosts.share(packed.arrays(), meshes.rows_sharding(self.mesh))
+      apply = _jitted(self.module, call.num_texts, side, self.mesh)  # pyright: ignore[reportArgumentType]
+      with meshes.use(self.mesh):
+        now = call.texts, apply(params, (rows,))
+      # The devices are busy with one call while the next one is packed.
+      if before:
+        yield before[0], hosts.whole(before[1])
+      before = now
+    if before:
+      yield before[0], hosts.whole(before[1])
 
 
 @functools.lru_cache(maxsize=64)
-def _jitted(module, slots, side, mesh):
-  def apply(params, *rows):
-    return module.apply({"params": params}, *rows, num_texts=slots, side=side)
+def _jitted(module, num_texts, side, mesh):
+  def apply(params, rows):
+    return module.apply(
+      {"params": params}, rows, num_texts=num_texts, side=side
+    )
 
   return jax.jit(apply, out_shardings=meshes.replicated(mesh))

@@ -65,7 +65,7 @@ def encoder(
   evaluated = config.evaluation
   most = made.module.encoder.max_length
   return encoding.TextEncoder(
-    module=made.module,
+    module=model.for_mesh(made.module, mesh, training=False),
     tokenizer=made.tokenizer,
     mesh=mesh,
     prefixes={

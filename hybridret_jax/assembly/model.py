@@ -9,9 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import ml_collections
+from jax.sharding import Mesh
 
 from hybridret_jax.data import tokenizer as tokenizers
-from hybridret_jax.models import dual_encoder, encoder, huggingface
+from hybridret_jax.models import (
+  attention,
+  dual_encoder,
+  encoder,
+  huggingface,
+)
 from hybridret_jax.parallel import mesh as meshes
 
 SCRATCH = "scratch"
@@ -65,11 +71,17 @@ def make(
   Args:
     config: the whole config.
     tokenizer_folder: of a model from scratch whose tokenizer was trained.
+
+  Raises:
+    ValueError: a setting or a folder that does not fit.
   """
   wanted = config.model
   changes = {
     key: wanted[key]
-    for key in ("dropout", "attention_dropout", "dtype", "param_dtype", "remat")
+    for key in (
+      *("dropout", "attention_dropout", "dtype", "param_dtype", "remat"),
+      "attention",
+    )
   }
   if wanted.init == SCRATCH:
     folder = None
@@ -97,37 +109,21 @@ def make(
   return Model(module, text_tokenizer, folder, functools.partial(_init, module))
 
 
-def pair_embedder(
-  module: dual_encoder.DualEncoder, *, batch_size: int, negatives: int
-) -> Callable[..., tuple[jax.Array, jax.Array]]:
-  """(model parameters, rows, dropout key) -> (q_BD, p_ND), for a train step."""
-  passages = batch_size * (1 + negatives)
-
-  def embed(params, rows, key):
-    def apply(pack, num_texts, side, key) -> Any:
-      return module.apply(
-        {"params": params},
-        *pack,
-        num_texts=num_texts,
-        side=side,
-        deterministic=False,
-        rngs={"dropout": key},
-      )
-
-    if "both" in rows:
-      z_ND = apply(rows["both"], batch_size + passages, "query", key)
-      return z_ND[:batch_size], z_ND[batch_size:]
-    query_key, passage_key = jax.random.split(key)
-    return (
-      apply(rows["query"], batch_size, "query", query_key),
-      apply(rows["passage"], passages, "passage", passage_key),
-    )
-
-  return embed
+def for_mesh(
+  module: dual_encoder.DualEncoder, mesh: Mesh, *, training: bool
+) -> dual_encoder.DualEncoder:
+  """The module with the attention that the mesh's devices are best at."""
+  shape = module.encoder
+  chosen = attention.choose(
+    shape.attention,
+    platform=mesh.devices.flat[0].platform,
+    dropout=training and shape.attention_dropout > 0,
+    dtype=shape.dtype,
+  )
+  return module.clone(encoder=dataclasses.replace(shape, attention=chosen))
 
 
 def _init(module, key):
   row = jnp.zeros((1, 8), jnp.int32)
-  return module.init(
-    key, row, row, row, row, num_texts=1, method="every_tower"
-  )["params"]
+  tier = (row, row, row, row, jnp.zeros(1, jnp.int32))
+  return module.init(key, (tier,), num_texts=1, method="every_tower")["params"]

@@ -37,8 +37,9 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     now = _flat(json.loads(config.to_json()))
     different = [
       f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
-      for key in sorted({*before, *now})
-      if before.get(key) != now.get(key)
+      # A setting younger than the run is not held against it.
+      for key in sorted(before)
+      if before[key] != now.get(key)
       and not any(key == f or key.startswith(f + ".") for f in _FREE)
     ]
     if different:
@@ -92,11 +93,13 @@ def describe(data: training_data.TrainingData) -> None:
   for side, count in data.tokens.cut.items():
     if count:
       _LOG.info("%d %s texts are cut at their maximum length.", count, side)
-  _LOG.info(
-    "Rows of %d tokens, row counts %s.",
-    data.layout.row_length,
-    data.layout.row_counts,
-  )
+  for pack, shapes in zip(data.layout.packs, data.layout.shapes, strict=True):
+    _LOG.info(
+      "Rows of %s tokens (%s), how many by shape: %s.",
+      " and ".join(map(str, data.layout.row_lengths)),
+      pack,
+      " ".join("+".join(map(str, shape)) for shape in shapes),
+    )
 
 
 def _flat(tree, prefix=""):

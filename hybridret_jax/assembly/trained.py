@@ -7,9 +7,9 @@ import jax
 import ml_collections
 from jax.sharding import Mesh
 
-from hybridret_jax.assembly import model
+from hybridret_jax.assembly import model, train_step
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.training import checkpoint, optimizer
+from hybridret_jax.training import checkpoint
 from hybridret_jax.training import state as states
 
 
@@ -42,13 +42,9 @@ def parameters(
     raise ValueError(
       f"{workdir}: no checkpoint; run --mode=train with this --workdir first"
     )
-  tx, _ = optimizer.make(**config.optimizer, total_steps=config.train.steps)
-  learnable = config.loss.learnable_temperature
+  tx, _ = train_step.transformation(config)
   layout = states.abstract(
-    made.init,
-    tx,
-    mesh,
-    learnable_temperature=config.loss.temperature if learnable else None,
+    made.init, tx, mesh, **train_step.state_settings(config)
   )
   with (
     checkpoint.open_folder(
@@ -57,8 +53,10 @@ def parameters(
     meshes.use(mesh),
   ):
     step = checkpoint.best_step(checkpoints)
-    state = checkpoint.restore(checkpoints, layout, step=step)
-  params = state.params["model"]
+    state = states.TrainState(
+      **checkpoint.restore(checkpoints, states.saved(layout), step=step)
+    )
+  params = states.judged(state)
   if config.model.start_share:
     start = jax.device_put(
       made.start(seed=config.seed), meshes.replicated(mesh)

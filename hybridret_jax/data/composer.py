@@ -24,6 +24,8 @@ class Plan:
   passage_language: np.ndarray  # int32 [B]
   group: np.ndarray  # int32 [B], index in the corpus's groups
   negative_text: np.ndarray  # int32 [B, K], index in the corpus's texts
+  # int32 [B], row that gives a second query, in another language; -1 for none.
+  parallel_row: np.ndarray
 
 
 class Infeasible(ValueError):
@@ -59,6 +61,11 @@ class Composer:
   `negatives` hard negatives are drawn without replacement from those of the row
   that gives the query; rows with fewer give no query.
 
+  With `parallel_share` a pair carries with that probability a second query: the
+  one that its group has in another language, drawn uniformly among the corpus's
+  languages in which it has one; a group that has none carries none. The rest of
+  a batch is the same for every share.
+
   Raises:
     Infeasible: the settings or the corpus cannot fill the batches; lists every
       problem with its mend.
@@ -77,6 +84,7 @@ class Composer:
     source_weights: Sequence[float] = (),
     views_per_group: int = 1,
     negatives: int = 0,
+    parallel_share: float = 0.0,
   ):
     self.strategy = strategy
     self.batch_size = batch_size
@@ -86,6 +94,7 @@ class Composer:
     self.size_exponent = size_exponent
     self.views_per_group = views_per_group
     self.negatives = negatives
+    self.parallel_share = parallel_share
     self._corpus = corpus
     problems = self._prepare(source_weights)
     if problems:
@@ -130,6 +139,8 @@ class Composer:
       passage_language=passage_language,
       group=self._index.group_I[item],
       negative_text=self._negative_texts(rng, query_row),
+      # Drawn last, so that nothing else depends on the share.
+      parallel_row=self._parallel_rows(rng, item, query_language),
     )
 
   @property
@@ -156,6 +167,7 @@ class Composer:
         "size_exponent": (self.size_exponent, 0, np.inf),
         "views_per_group": (self.views_per_group, 1, np.inf),
         "negatives": (self.negatives, 0, np.inf),
+        "parallel_share": (self.parallel_share, 0, 1),
       },
     )
     problems += checks.weights(self._corpus, source_weights)
@@ -172,6 +184,8 @@ class Composer:
       self._corpus, source_weights=weights, negatives=self.negatives
     )
     self._index, self._draws = index, {}
+    if self.parallel_share:
+      problems += checks.parallel_queries(self._corpus, index)
     shares = {"monolingual": self.alpha, "cross_lingual": 1 - self.alpha}
     if self.strategy != "hybrid":
       shares = {self.strategy: 1}
@@ -219,6 +233,17 @@ class Composer:
     chosen = np.argsort(odds, axis=1)[:, : self.negatives]
     start = self._corpus.negative_offsets[query_row][:, None]
     return self._corpus.negative_values[start + chosen]
+
+  def _parallel_rows(self, rng, item, query_language):
+    size = len(item)
+    if not self.parallel_share:
+      return np.full(size, -1, np.int32)
+    is_other_BL = self._index.asks_IL[item]
+    is_other_BL[np.arange(size), query_language] = False
+    carries = rng.random(size) < self.parallel_share
+    odds_BL = np.where(is_other_BL, rng.random(is_other_BL.shape), 2)
+    row = self._index.row_IL[item, np.argmin(odds_BL, axis=1)]
+    return np.where(carries & is_other_BL.any(1), row, -1).astype(np.int32)
 
 
 def feasibility(corpus: sources.Corpus, **settings) -> list[str]:

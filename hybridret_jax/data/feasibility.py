@@ -75,6 +75,19 @@ def hard_negatives(
   ]
 
 
+def parallel_queries(
+  corpus: sources.Corpus, index: pair_index.PairIndex
+) -> list[str]:
+  """No group to draw a second query from."""
+  if index.asks_IL.sum(1).max(initial=0) > 1:
+    return []
+  return [
+    "no group has queries in two of the languages"
+    f" {', '.join(corpus.languages)}; use parallel_share=0, or add a source"
+    " whose queries are translated"
+  ]
+
+
 def one_language(
   corpus: sources.Corpus,
   index: pair_index.PairIndex,

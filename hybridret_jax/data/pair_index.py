@@ -16,7 +16,8 @@ class PairIndex:
   """The items of a corpus, and what each has in each language."""
 
   row_IL: np.ndarray  # int32, the corpus row, -1 where there is none
-  query_IL: np.ndarray  # bool, the row may give a query
+  asks_IL: np.ndarray  # bool, the row has a query
+  query_IL: np.ndarray  # bool, the row may give a pair's query
   monolingual_IL: np.ndarray  # bool, it is a monolingual pair by itself
   group_I: np.ndarray  # int32, as the next two
   block_I: np.ndarray
@@ -48,7 +49,8 @@ def build(
 ) -> PairIndex:
   """The items of `corpus` whose source has a weight above 0.
 
-  A row gives a query when it has one, and at least `negatives` hard negatives.
+  A row gives a pair's query when it has one, and at least `negatives` hard
+  negatives.
   """
   in_use = np.flatnonzero(source_weights[corpus.source_row] > 0)
   groups = len(corpus.groups)
@@ -58,10 +60,13 @@ def build(
   row_IL[item, corpus.language_row[in_use]] = in_use
   block_I = np.zeros(len(keys), np.int32)
   block_I[item] = corpus.block_row[in_use]
-  gives_query = (corpus.query_row >= 0) & (corpus.negative_counts >= negatives)
-  query_IL = _where_present(row_IL, gives_query)
+  asks_IL = _where_present(row_IL, corpus.query_row >= 0)
+  query_IL = asks_IL & _where_present(
+    row_IL, corpus.negative_counts >= negatives
+  )
   return PairIndex(
     row_IL=row_IL,
+    asks_IL=asks_IL,
     query_IL=query_IL,
     monolingual_IL=query_IL
     & _where_present(row_IL, sources.is_monolingual(corpus)),

@@ -1,19 +1,20 @@
 """Packed batches, in order, from any step: composed and packed by tf.data."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from hybridret_jax.data import composer as composers
 from hybridret_jax.data import packing, pair_tokens
+from hybridret_jax.data import shapes as row_shapes
 
 tf.config.set_visible_devices([], "GPU")  # TensorFlow only feeds.
 
 KINDS = ("monolingual", "cross_lingual", "mixed")
 SIDES = ("query", "passage")
+ARRAYS = 5  # Of a tier: packing.Packed.arrays.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,38 +22,55 @@ class Layout:
   """How a batch is laid out in rows.
 
   Attributes:
-    row_length: L, tokens in a row.
-    row_counts: the row counts a batch may have, for each pack in turn; the
-      smallest that fits is taken.
+    row_lengths: tokens in a row of each tier, ascending.
+    shapes: for each pack its shapes, a shape being the number of rows of each
+      tier; shape i of every pack makes one program. A batch takes the first i
+      at which all its packs fit; any batch fits at the last.
     apart: queries and passages in rows of their own (two packs, for untied
       towers) instead of side by side in one.
+    shortest: tokens of the shortest text that a batch can hold, so that a row
+      of L tokens holds at most `L // shortest` texts.
   """
 
-  row_length: int
-  row_counts: tuple[tuple[int, ...], ...]
+  row_lengths: tuple[int, ...]
+  shapes: tuple[tuple[row_shapes.Shape, ...], ...]
   apart: bool
+  shortest: int
+
+  @property
+  def packs(self) -> tuple[str, ...]:
+    """Names of the packs, in the order of `shapes`."""
+    return SIDES if self.apart else ("both",)
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
   """One step's input: this host's slice of the rows, and what they hold.
 
+  The texts are numbered: queries, passages (positives, then hard negatives),
+  parallel queries; in two packs, queries and parallel queries, and passages.
+
   Attributes:
     step: t.
     kind: "monolingual", "cross_lingual" or "mixed".
-    rows: the four arrays of each pack ("both", or "query" and "passage"):
-      ids, segments, positions, text index, each [local rows, L].
+    rows: the tiers of each pack ("both", or "query" and "passage"), each the
+      five arrays of `packing.Packed`: [local rows, L], the last one
+      [local rows]. A tier may have no rows.
     group: group of each pair, [B], of the whole batch.
+    parallel: which pairs carry a parallel query, bool [B].
     tokens: tokens of text in the whole batch.
     slots: tokens that its rows could hold.
+    attended: sum of the squared lengths of its texts.
   """
 
   step: int
   kind: str
-  rows: dict[str, tuple[np.ndarray, ...]]
+  rows: dict[str, tuple[tuple[np.ndarray, ...], ...]]
   group: np.ndarray
+  parallel: np.ndarray
   tokens: int
   slots: int
+  attended: int
 
 
 def plan_layout(
@@ -61,10 +79,10 @@ def plan_layout(
   *,
   seed: int,
   apart: bool,
-  row_length: int,
-  row_counts: tuple[int, ...] = (),
+  row_lengths: Sequence[int],
+  row_counts: Sequence[Sequence[int]] = (),
   row_multiple: int = 8,
-  shapes: int = 5,
+  shapes: int = 7,
   sample: int = 400,
 ) -> Layout:
   """The layout of a run, the same on every host.
@@ -74,32 +92,49 @@ def plan_layout(
     tokens: of the run.
     seed: of the run.
     apart: see `Layout`.
-    row_length: see `Layout`.
-    row_counts: the counts to use; empty measures `sample` batches and spreads
-      `shapes` counts over what they need.
-    row_multiple: every measured count is a multiple of it; the number of
-      devices must divide it.
+    row_lengths: see `Layout`.
+    row_counts: shapes to use, the number of rows of each tier in each; empty
+      measures `sample` batches and chooses `shapes` shapes for them. One more
+      that any batch fits is added; it is compiled only if it is ever needed.
+    row_multiple: every measured number of rows is a multiple of it; the slices
+      that rows are split into must divide it.
     shapes: see `row_counts`.
     sample: see `row_counts`.
+
+  Raises:
+    ValueError: the rows do not ascend in length, or do not hold the longest
+      text, or a shape of `row_counts` has another number of tiers.
   """
+  row_lengths = tuple(row_lengths)
+  _check_lengths(row_lengths, tokens)
   if row_counts:
-    # A batch beyond the largest count must still find a place.
-    most = _most_rows(composer, apart, row_multiple)
-    counts = [tuple(sorted({*row_counts, m})) for m in most]
-    return Layout(row_length, tuple(counts), apart)
-  needed = []
-  for step in range(sample):
-    texts = _texts(composer.plan(seed, step), tokens, apart)
-    needed.append(
-      [packing.assign(tokens.lengths[t], row_length)[1] for t in texts]
+    chosen = _given(row_counts, row_lengths, packs=1 + apart)
+  else:
+    plans = (composer.plan(seed, step) for step in range(sample))
+    chosen = row_shapes.choose(
+      [
+        [
+          packing.text_lengths(tokens.offsets, texts)
+          for texts in _texts(plan, tokens, composer, apart)
+        ]
+        for plan in plans
+      ],
+      row_lengths=row_lengths,
+      multiple=row_multiple,
+      number=shapes,
     )
-  counts = [
-    packing.row_counts(column, most=most, multiple=row_multiple, shapes=shapes)
-    for column, most in zip(
-      np.array(needed).T, _most_rows(composer, apart, row_multiple), strict=True
-    )
-  ]
-  return Layout(row_length, tuple(counts), apart)
+  last = tuple(
+    row_shapes.any_batch(kinds, row_lengths, row_multiple)
+    for kinds in _kinds(composer, tokens, apart)
+  )
+  most = row_shapes.slots(last, row_lengths)
+  smaller = [x for x in chosen if row_shapes.slots(x, row_lengths) < most]
+  return Layout(
+    row_lengths=row_lengths,
+    shapes=tuple(zip(*smaller, last, strict=True)),
+    apart=apart,
+    shortest=int(tokens.lengths.min()),
+  )
 
 
 def batches(
@@ -118,38 +153,53 @@ def batches(
 
   Every host composes and packs the whole batch and keeps its slice of the
   rows, so the batch is the same for any number of hosts.
+
+  Raises:
+    ValueError: the rows do not split over the hosts.
   """
+  for count in {n for pack in layout.shapes for shape in pack for n in shape}:
+    if count % process_count:
+      raise ValueError(
+        f"{count} rows do not split over {process_count} processes; make"
+        " packing.row_multiple (or packing.row_counts) a multiple of that"
+      )
 
   def build(step):
     batch = build_batch(composer, tokens, layout, seed=seed, step=int(step))
     local = [
       array[_slice(len(array), process_index, process_count)]
-      for pack in batch.rows.values()
-      for array in pack
+      for tiers in batch.rows.values()
+      for tier in tiers
+      for array in tier
     ]
-    facts = [KINDS.index(batch.kind), batch.tokens, batch.slots]
-    return [*local, batch.group, np.array(facts, np.int64)]
+    kind = KINDS.index(batch.kind)
+    facts = [kind, batch.tokens, batch.slots, batch.attended]
+    return [*local, batch.group, batch.parallel, np.array(facts, np.int64)]
 
-  packs = 2 if layout.apart else 1
-  types = [tf.int32] * (4 * packs + 1) + [tf.int64]
+  names, tiers = layout.packs, len(layout.row_lengths)
+  count = ARRAYS * tiers * len(names)
+  types = [tf.int32] * (count + 1) + [tf.bool, tf.int64]
   dataset = tf.data.Dataset.range(start_step, total_steps).map(
     lambda step: (step, *tf.numpy_function(build, [step], types)),
     num_parallel_calls=2,
     deterministic=True,
   )
-  names = SIDES if layout.apart else ("both",)
-  for step, *arrays, group, facts in dataset.prefetch(
+  for step, *arrays, group, parallel, facts in dataset.prefetch(
     prefetch
   ).as_numpy_iterator():
+    each = [tuple(arrays[i : i + ARRAYS]) for i in range(0, count, ARRAYS)]
     yield Batch(
       step=int(step),
       kind=KINDS[facts[0]],
       rows={
-        name: tuple(arrays[4 * i : 4 * i + 4]) for i, name in enumerate(names)
+        name: tuple(each[i * tiers : (i + 1) * tiers])
+        for i, name in enumerate(names)
       },
       group=group,
+      parallel=parallel,
       tokens=int(facts[1]),
       slots=int(facts[2]),
+      attended=int(facts[3]),
     )
 
 
@@ -163,36 +213,56 @@ def build_batch(
 ) -> Batch:
   """Batch t, whole."""
   plan = composer.plan(seed, step)
-  packed = []
-  for texts, counts in zip(
-    _texts(plan, tokens, layout.apart), layout.row_counts, strict=True
-  ):
-    row_of, needed = packing.assign(tokens.lengths[texts], layout.row_length)
-    packed.append(
-      packing.pack(
-        tokens.ids,
-        tokens.offsets,
-        texts,
-        row_length=layout.row_length,
-        row_count=next(count for count in counts if count >= needed),
-        pad_id=tokens.pad_id,
-        row_of=row_of,
-      )
+  packs = _texts(plan, tokens, composer, layout.apart)
+  lengths = [packing.text_lengths(tokens.offsets, texts) for texts in packs]
+  shapes, rows_of = _place(lengths, layout)
+  packed = [
+    packing.pack_tiers(
+      tokens.ids,
+      tokens.offsets,
+      texts,
+      row_lengths=layout.row_lengths,
+      row_counts=shape,
+      pad_id=tokens.pad_id,
+      row_of=row_of,
     )
-  names = SIDES if layout.apart else ("both",)
+    for texts, shape, row_of in zip(packs, shapes, rows_of, strict=True)
+  ]
+  tiers = [tier for pack in packed for tier in pack]
   return Batch(
     step=step,
     kind=plan.kind,
-    rows={n: p.arrays() for n, p in zip(names, packed, strict=True)},
+    rows={
+      name: tuple(tier.arrays() for tier in pack)
+      for name, pack in zip(layout.packs, packed, strict=True)
+    },
     group=np.asarray(plan.group, np.int32),
-    tokens=sum(int(np.sum(p.segments_RL > 0)) for p in packed),
-    slots=sum(p.ids_RL.size for p in packed),
+    parallel=plan.parallel_row >= 0,
+    tokens=sum(int(np.sum(tier.segments_RL > 0)) for tier in tiers),
+    slots=sum(tier.ids_RL.size for tier in tiers),
+    attended=sum(int((x.astype(np.int64) ** 2).sum()) for x in lengths),
   )
 
 
-def _texts(
-  plan: Any, tokens: pair_tokens.PairTokens, apart: bool
-) -> list[np.ndarray]:
+def _place(lengths, layout):
+  """The first shapes at which all packs fit, and the row of each text."""
+  for shapes in zip(*layout.shapes, strict=True):
+    rows_of = []
+    for pack, shape in zip(lengths, shapes, strict=True):
+      row_of = None
+      if pack.sum() <= row_shapes.slots([shape], layout.row_lengths):
+        row_of = packing.place(pack, layout.row_lengths, shape)
+      if row_of is None:
+        break
+      rows_of.append(row_of)
+    else:
+      return shapes, rows_of
+  # `row_shapes.any_batch` gives each text a row.
+  raise AssertionError(f"no shape of {layout.shapes} holds a batch")
+
+
+def _texts(plan, tokens, composer, apart) -> list[np.ndarray]:
+  """Stored texts of each pack, in the order in which `Batch` numbers them."""
   query = tokens.query_of_row[plan.query_row]
   passage = np.concatenate(
     [
@@ -200,16 +270,56 @@ def _texts(
       tokens.passage_of_text[plan.negative_text].reshape(-1),
     ]
   )
+  parallel = np.zeros(0, np.int32)
+  if composer.parallel_share:
+    row = plan.parallel_row
+    parallel = np.where(row < 0, -1, tokens.query_of_row[row])
   if apart:
-    return [query, passage]
-  return [np.concatenate([query, passage])]
+    return [np.concatenate([query, parallel]), passage]
+  return [np.concatenate([query, passage, parallel])]
 
 
-def _most_rows(composer, apart, multiple):
-  queries = composer.batch_size
-  passages = queries * (1 + composer.negatives)
-  sizes = (queries, passages) if apart else (queries + passages,)
-  return [-(-size // multiple) * multiple for size in sizes]
+def _kinds(composer, tokens, apart):
+  """(number, most tokens of one) of each kind of text, by pack."""
+
+  def longest(stored):
+    return int(tokens.lengths[stored[stored >= 0]].max())
+
+  size = composer.batch_size
+  parallel = size if composer.parallel_share else 0
+  queries = (size + parallel, longest(tokens.query_of_row))
+  passages = (
+    size * (1 + composer.negatives),
+    longest(tokens.passage_of_text),
+  )
+  return [[queries], [passages]] if apart else [[queries, passages]]
+
+
+def _given(row_counts, row_lengths, packs):
+  """The shapes of `row_counts`, the same for each pack, by slots."""
+  for shape in row_counts:
+    if len(shape) != len(row_lengths) or not any(shape):
+      raise ValueError(
+        f"packing.row_counts has {tuple(shape)}; give a number of rows of each"
+        f" of the {len(row_lengths)} lengths {row_lengths}"
+      )
+  return sorted(
+    {(tuple(shape),) * packs for shape in row_counts},
+    key=lambda joint: (row_shapes.slots(joint, row_lengths), joint),
+  )
+
+
+def _check_lengths(row_lengths, tokens):
+  if not row_lengths or any(np.diff((0, *row_lengths)) < 1):
+    raise ValueError(
+      f"packing.row_lengths is {row_lengths}; give ascending lengths above 0"
+    )
+  longest = int(tokens.lengths.max())
+  if longest > row_lengths[-1]:
+    raise ValueError(
+      f"packing.row_lengths {row_lengths} do not hold a text of {longest}"
+      f" tokens; make the last {longest} or more, or cut texts shorter"
+    )
 
 
 def _slice(rows, index, count):

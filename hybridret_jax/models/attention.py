@@ -1,9 +1,48 @@
 """Attention that stays inside the segments of a packed row."""
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+IMPLEMENTATIONS = ("auto", "xla", "splash", "cudnn")
+SPLASH_ROW = 128  # The kernel works on blocks of 128 tokens.
+
+
+def choose(wanted: str, *, platform: str, dropout: bool, dtype: str) -> str:
+  """The implementation for a platform.
+
+  Args:
+    wanted: one of `IMPLEMENTATIONS`.
+    platform: "cpu", "gpu" or "tpu".
+    dropout: whether probabilities are dropped, which only "xla" can do.
+    dtype: of activations; cuDNN takes 16 bits only.
+
+  Raises:
+    ValueError: `wanted` cannot run so.
+  """
+  if wanted not in IMPLEMENTATIONS:
+    raise ValueError(f"attention {wanted!r} is not one of {IMPLEMENTATIONS}")
+  if wanted in ("splash", "cudnn") and dropout:
+    raise ValueError(
+      f"attention {wanted!r} cannot drop probabilities; set"
+      " model.attention_dropout=0 or model.attention='xla'"
+    )
+  if wanted == "cudnn" and dtype != "bfloat16":
+    raise ValueError(
+      f"attention 'cudnn' takes bfloat16, not {dtype}; set"
+      " model.dtype='bfloat16' or model.attention='xla'"
+    )
+  if wanted != "auto":
+    return wanted
+  if platform == "tpu" and not dropout:
+    return "splash"
+  if platform == "gpu" and not dropout and dtype == "bfloat16":
+    return "cudnn"
+  return "xla"
 
 
 def attend(
@@ -12,7 +51,8 @@ def attend(
   v_RHLK: jax.Array,
   segments_RL: jax.Array,
   *,
-  drop: Callable[[jax.Array], jax.Array],
+  implementation: str = "xla",
+  drop: Callable[[jax.Array], jax.Array] | None = None,
 ) -> jax.Array:
   """Softmax attention in which a token sees only its own segment.
 
@@ -21,12 +61,19 @@ def attend(
     k_RHLK: keys, the same shape.
     v_RHLK: values, the same shape.
     segments_RL: segment number of each token; padding is a segment of its own.
-    drop: dropout of the probabilities, [R, H, L, L] to the same shape.
+    implementation: "xla"; "splash", the TPU kernel of jax's Pallas operations
+      (rows shorter than its block go through "xla"); "cudnn".
+    drop: dropout of the probabilities, [R, H, L, L] to the same shape; with
+      "xla" only.
 
   Returns:
     The mixed values, [R, H, L, K], in the dtype of `v_RHLK`; scores and
     softmax are float32 at least.
   """
+  if implementation == "splash" and not segments_RL.shape[1] % SPLASH_ROW:
+    return _splash(q_RHLK, k_RHLK, v_RHLK, segments_RL)
+  if implementation == "cudnn":
+    return dot_product(q_RHLK, k_RHLK, v_RHLK, segments_RL, "cudnn")
   wide = jnp.promote_types(q_RHLK.dtype, jnp.float32)
   scores_RHLM = jnp.einsum(
     "rhlk,rhmk->rhlm", q_RHLK, k_RHLK, preferred_element_type=wide
@@ -35,5 +82,88 @@ def attend(
   scores_RHLM = jnp.where(
     same_RLM[:, None], scores_RHLM * q_RHLK.shape[-1] ** -0.5, -1e9
   )
-  mix_RHLM = drop(jax.nn.softmax(scores_RHLM, axis=-1).astype(v_RHLK.dtype))
-  return jnp.einsum("rhlm,rhmk->rhlk", mix_RHLM, v_RHLK)
+  mix_RHLM = jax.nn.softmax(scores_RHLM, axis=-1).astype(v_RHLK.dtype)
+  if drop is not None:
+    mix_RHLM = drop(mix_RHLM)
+  return jnp.einsum(
+    "rhlm,rhmk->rhlk", mix_RHLM, v_RHLK, preferred_element_type=wide
+  ).astype(v_RHLK.dtype)
+
+
+def dot_product(
+  q_RHLK: jax.Array,
+  k_RHLK: jax.Array,
+  v_RHLK: jax.Array,
+  segments_RL: jax.Array,
+  implementation: str,
+) -> jax.Array:
+  """`attend` through `jax.nn.dot_product_attention` ("cudnn" or "xla")."""
+  same_R1LM = segments_RL[:, None, :, None] == segments_RL[:, None, None, :]
+  mixed_RLHK = jax.nn.dot_product_attention(
+    q_RHLK.swapaxes(1, 2),
+    k_RHLK.swapaxes(1, 2),
+    v_RHLK.swapaxes(1, 2),
+    mask=same_R1LM,
+    implementation=implementation,  # pyright: ignore[reportArgumentType]
+  )
+  return mixed_RLHK.swapaxes(1, 2)
+
+
+def splash(
+  q_RHLK: jax.Array,
+  k_RHLK: jax.Array,
+  v_RHLK: jax.Array,
+  segments_RL: jax.Array,
+  *,
+  interpret: bool = False,
+) -> jax.Array:
+  """`attend` through the TPU kernel; L is a multiple of 128.
+
+  Args:
+    q_RHLK: see `attend`.
+    k_RHLK: see `attend`.
+    v_RHLK: see `attend`.
+    segments_RL: see `attend`.
+    interpret: runs the kernel without a TPU, slowly.
+  """
+  from jax.experimental.pallas.ops.tpu import splash_attention
+
+  _, heads, length, units = q_RHLK.shape
+  mask = splash_attention.MultiHeadMask(
+    [splash_attention.FullMask((length, length))] * heads
+  )
+  block = next(b for b in (512, 256, 128) if not length % b)
+  names = ("q", "kv", "kv_compute", "q_dkv", "kv_dkv", "kv_dkv_compute")
+  sizes: dict[str, Any] = {f"block_{name}": block for name in (*names, "q_dq", "kv_dq")}
+  kernel = splash_attention.make_splash_mha(
+    mask,
+    head_shards=1,
+    q_seq_shards=1,
+    block_sizes=splash_attention.BlockSizes(**sizes),
+    interpret=interpret,
+  )
+
+  def row(q_HLK, k_HLK, v_HLK, segments_L) -> Any:
+    ids = splash_attention.SegmentIds(q=segments_L, kv=segments_L)
+    return kernel(q_HLK, k_HLK, v_HLK, segment_ids=ids)
+
+  scaled_RHLK = q_RHLK * jnp.asarray(units**-0.5, q_RHLK.dtype)
+  return jax.vmap(row)(scaled_RHLK, k_RHLK, v_RHLK, segments_RL)
+
+
+def _splash(q_RHLK, k_RHLK, v_RHLK, segments_RL):
+  mesh = jax.sharding.get_abstract_mesh()
+  free = [a for a in mesh.axis_names if a not in mesh.manual_axes]
+  # The compiler cannot split a kernel: what is automatic is split by hand.
+  rows = tuple(a for a in ("data", "fsdp") if a in free and mesh.shape[a] > 1)
+  tensor = "tensor" in free and mesh.shape["tensor"] > 1
+  if not rows and not tensor:
+    return splash(q_RHLK, k_RHLK, v_RHLK, segments_RL)
+  heads = PartitionSpec(rows or None, "tensor" if tensor else None)
+  return jax.shard_map(
+    functools.partial(splash),
+    in_specs=(heads, heads, heads, PartitionSpec(rows or None)),
+    out_specs=heads,
+    axis_names={*rows, *(("tensor",) if tensor else ())},
+    check_vma=False,
+  )(q_RHLK, k_RHLK, v_RHLK, segments_RL)

@@ -2,14 +2,20 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from hybridret_jax.models import attention
+from hybridret_jax.models import dense as denses
+from hybridret_jax.parallel import mesh as meshes
 
-# What the backward pass keeps of a layer: everything; the outputs of dense
+# One length of rows: ids_RL, segments_RL, positions_RL, text_index_RL, row_R.
+Tier = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+
+# What the backward pass keeps of a layer: everything; the outputs of its dense
 # layers (attention scores and gelu are computed again); its input only.
 REMATS = ("none", "dense", "full")
 VOCAB_MULTIPLE = 128  # 250,002 pieces do not divide by 4 or 8 devices.
@@ -33,6 +39,7 @@ class EncoderConfig:
   dtype: str = "float32"  # Of activations.
   param_dtype: str = "float32"
   remat: str = "dense"
+  attention: str = "xla"  # attention.choose says which.
 
   def __post_init__(self):
     if self.remat not in REMATS:
@@ -50,61 +57,47 @@ class EncoderConfig:
 
 
 class Encoder(nn.Module):
-  """Token states [R, L, D] of packed rows, in the compute dtype."""
+  """States x_TD of the tokens of all rows in a line, in the compute dtype."""
 
   config: EncoderConfig
 
   @nn.compact
-  def __call__(
-    self, ids_RL, segments_RL, positions_RL, row_R, *, deterministic=True
-  ):
+  def __call__(self, rows, *, deterministic=True, token_vectors=None):
     """Encodes rows in which several texts may stand side by side.
 
     Args:
-      ids_RL: token ids.
-      segments_RL: segment number of each token, 0 where there is no text.
-      positions_RL: position of each token in its text, from 0.
-      row_R: number of each row in the global batch: dropout follows from it.
+      rows: a tuple of tiers; one has the rows of one length: ids_RL,
+        segments_RL (0 where there is no text), positions_RL (of each token in
+        its text, from 0), text_index_RL, and row_R, the number of each row in
+        the global batch, from which dropout follows.
       deterministic: False draws dropout from the "dropout" stream.
+      token_vectors: rows of the token table in the order of the ids, [T, D],
+        if they were looked up outside.
+
+    Returns:
+      x_TD, T counting through the first tier's rows, then the next one's.
     """
     config = self.config
-    length, width = ids_RL.shape[1], config.hidden_size
-
-    def table(rows, name, axis):
-      return nn.Embed(
-        rows,
-        width,
-        name=name,
-        dtype=config.dtype,
-        param_dtype=config.param_dtype,
-        embedding_init=_named(nn.initializers.normal(0.02), axis, None),
-      )
-
-    x_TD = (
-      table(config.table_size, "tokens", "vocab")(ids_RL.reshape(-1))
-      + table(config.max_positions, "positions", None)(
-        positions_RL.reshape(-1) + config.position_offset
-      )
-      + table(config.type_vocab_size, "types", None)(
-        jnp.zeros_like(ids_RL.reshape(-1))
-      )
-    )
+    if token_vectors is None:
+      table_VD = self._table("tokens", config.table_size, "vocab")
+      token_vectors = table_VD[_line([tier[0] for tier in rows])]
+    positions_T = _line([tier[2] for tier in rows]) + config.position_offset
+    positions_PD = self._table("positions", config.max_positions, None)
+    types_KD = self._table("types", config.type_vocab_size, None)
+    # Looked up, then rounded: a gradient adds up in the table's own dtype.
+    x_TD = token_vectors + positions_PD[positions_T] + types_KD[:1]
     x_TD = _norm(config, "norm")(x_TD).astype(config.dtype)
+    inside = tuple((tier[1], tier[4]) for tier in rows)
     if not deterministic and config.dropout:
-      x_TD = drop_rows(
-        x_TD.reshape(-1, length, width),
-        config.dropout,
-        self.make_rng("dropout"),
-        row_R,
-      ).reshape(-1, width)
+      x_TD = _drop_line(x_TD, inside, config.dropout, self.make_rng("dropout"))
     layer = Layer
     if config.remat != "none":
       policies = jax.checkpoint_policies
       layer = nn.remat(
         Layer,
         prevent_cse=False,  # The scan keeps the two computations apart.
-        static_argnums=(4,),
-        policy=policies.dots_with_no_batch_dims_saveable
+        static_argnums=(3,),
+        policy=policies.save_only_these_names(denses.SAVED)
         if config.remat == "dense"
         else policies.nothing_saveable,
       )
@@ -113,10 +106,37 @@ class Encoder(nn.Module):
       length=config.num_layers,
       variable_axes={"params": 0},
       split_rngs={"params": True, "dropout": True},
-      in_axes=(nn.broadcast,) * 3,  # pyright: ignore[reportArgumentType]
+      in_axes=(nn.broadcast,) * 2,  # pyright: ignore[reportArgumentType]
       metadata_params={nn.PARTITION_NAME: "layers"},
-    )(config, name="layers")(x_TD, segments_RL, row_R, deterministic)
-    return x_TD.reshape(-1, length, width)
+    )(config, name="layers")(x_TD, inside, deterministic)
+    return x_TD
+
+  def _table(self, name, rows, axis):
+    return Table(
+      rows,
+      self.config.hidden_size,
+      axis,
+      self.config.param_dtype,
+      name=name,
+    )()
+
+
+class Table(nn.Module):
+  """A table of vectors, one row a token, a position or a type."""
+
+  rows: int
+  width: int
+  axis: str | None
+  param_dtype: str
+
+  @nn.compact
+  def __call__(self) -> Any:
+    return self.param(
+      "embedding",
+      _named(nn.initializers.normal(0.02), self.axis, None),
+      (self.rows, self.width),
+      self.param_dtype,
+    )
 
 
 class Layer(nn.Module):
@@ -125,54 +145,82 @@ class Layer(nn.Module):
   config: EncoderConfig
 
   @nn.compact
-  def __call__(self, x_TD, segments_RL, row_R, deterministic):
+  def __call__(self, x_TD, inside, deterministic):
     config = self.config
-    (rows, length), heads = segments_RL.shape, config.num_heads
     width = config.hidden_size
 
     def dense(features, axes, name):
-      return nn.Dense(
-        features,
-        name=name,
-        dtype=config.dtype,
-        param_dtype=config.param_dtype,
-        kernel_init=_named(nn.initializers.normal(0.02), *axes),
-        bias_init=_named(nn.initializers.zeros, axes[1]),
+      return denses.Dense(
+        features, axes, config.dtype, config.param_dtype, name=name
       )
 
-    def drop(x, rate):
-      if deterministic or not rate:
-        return x
-      return drop_rows(x, rate, self.make_rng("dropout"), row_R)
-
-    def drop_flat(x_TD):
-      x_RLD = x_TD.reshape(rows, length, width)
-      return drop(x_RLD, config.dropout).reshape(-1, width)
+    def drop_line(y_TD):
+      if deterministic or not config.dropout:
+        return y_TD
+      key = self.make_rng("dropout")
+      return _drop_line(y_TD, inside, config.dropout, key)
 
     # Dense layers see tokens in one line: XLA's CPU product is slow when a
     # backward pass contracts over two axes.
-    q_RHLK, k_RHLK, v_RHLK = (
+    qkv_TD = [
       dense(width, ("embed", "heads"), name)(x_TD)
-      .reshape(rows, length, heads, width // heads)
-      .swapaxes(1, 2)
       for name in ("query", "key", "value")
+    ]
+    key = None
+    if not deterministic and config.attention_dropout:
+      key = self.make_rng("dropout")
+    mixed_TD = _attend(qkv_TD, inside, config, key)
+    y_TD = drop_line(
+      dense(width, ("heads", "embed"), "attention_out")(mixed_TD)
     )
+    x_TD = _norm(config, "attention_norm")(x_TD + y_TD).astype(config.dtype)
+
+    y_TF = dense(config.mlp_size, ("embed", "mlp"), "mlp_in")(x_TD)
+    y_TF = nn.gelu(y_TF, approximate=False)
+    y_TD = drop_line(dense(width, ("mlp", "embed"), "mlp_out")(y_TF))
+    x_TD = _norm(config, "mlp_norm")(x_TD + y_TD).astype(config.dtype)
+    return meshes.keep_rows_apart(x_TD), None
+
+
+def _attend(qkv_TD, inside, config, key):
+  """Attention in each tier's rows; all tiers' tokens in a line."""
+  mixed, start = [], 0
+  for segments_RL, row_R in inside:
+    (rows, length), heads = segments_RL.shape, config.num_heads
+    end = start + rows * length
+    q_RHLK, k_RHLK, v_RHLK = (
+      x_TD[start:end].reshape(rows, length, heads, -1).swapaxes(1, 2)
+      for x_TD in qkv_TD
+    )
+    drop = None
+    if key is not None:
+      drop = functools.partial(
+        drop_rows, rate=config.attention_dropout, key=key, row_R=row_R
+      )
     mixed_RHLK = attention.attend(
       q_RHLK,
       k_RHLK,
       v_RHLK,
       segments_RL,
-      drop=functools.partial(drop, rate=config.attention_dropout),
+      implementation=config.attention,
+      drop=drop,
     )
-    y_TD = mixed_RHLK.swapaxes(1, 2).reshape(-1, width)
-    y_TD = drop_flat(dense(width, ("heads", "embed"), "attention_out")(y_TD))
-    x_TD = _norm(config, "attention_norm")(x_TD + y_TD).astype(config.dtype)
+    mixed.append(
+      mixed_RHLK.swapaxes(1, 2).reshape(end - start, config.hidden_size)
+    )
+    start = end
+  return jnp.concatenate(mixed) if len(mixed) > 1 else mixed[0]
 
-    y_TF = dense(config.mlp_size, ("embed", "mlp"), "mlp_in")(x_TD)
-    y_TF = nn.gelu(y_TF, approximate=False)
-    y_TD = drop_flat(dense(width, ("mlp", "embed"), "mlp_out")(y_TF))
-    x_TD = _norm(config, "mlp_norm")(x_TD + y_TD).astype(config.dtype)
-    return nn.with_logical_constraint(x_TD, ("rows", None)), None
+
+def _drop_line(x_TD, inside, rate, key):
+  """Dropout of tokens in a line, row by row."""
+  dropped, start = [], 0
+  for segments_RL, row_R in inside:
+    end = start + segments_RL.size
+    x_RLD = x_TD[start:end].reshape(*segments_RL.shape, -1)
+    dropped.append(drop_rows(x_RLD, rate, key, row_R).reshape(end - start, -1))
+    start = end
+  return jnp.concatenate(dropped)
 
 
 def drop_rows(
@@ -192,6 +240,10 @@ def drop_rows(
 
   scale = jnp.asarray(1 / (1 - rate), x_RLD.dtype)
   return jnp.where(jax.vmap(keep)(row_R), x_RLD * scale, 0)
+
+
+def _line(arrays):
+  return jnp.concatenate([array.reshape(-1) for array in arrays])
 
 
 def _named(initializer, *axes):

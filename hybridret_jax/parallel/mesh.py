@@ -8,42 +8,55 @@ import flax.linen as nn
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+AXES = ("data", "fsdp", "tensor")
 ROWS = ("data", "fsdp")  # Packed rows, pairs and queries are split over these.
 
+# Where an array's logical axes lie. An axis that is split over two mesh axes
+# names the one that train steps handle themselves (`collectives`) first.
 RULES = (
   ("rows", ROWS),
   ("batch", ROWS),
   ("length", None),
-  ("vocab", "fsdp"),
+  ("vocab", ("fsdp", "tensor")),
   ("embed", "fsdp"),
-  ("mlp", None),
-  ("heads", None),
+  ("mlp", "tensor"),
+  ("heads", "tensor"),
   ("layers", None),
 )
 
 
-def make(data: int = -1, fsdp: int = 1) -> Mesh:
-  """A mesh with axes `data` and `fsdp` over all devices of all processes.
+def make(data: int = -1, fsdp: int = 1, tensor: int = 1) -> Mesh:
+  """A mesh `data` x `fsdp` x `tensor` over all devices of all processes.
 
   Args:
-    data: data-parallel slices; -1 takes what the devices leave.
-    fsdp: slices that parameters and optimizer state are split over.
+    data: slices of the batch that keep a copy of the parameters; -1 takes what
+      the devices leave.
+    fsdp: slices of the batch that parameters and optimizer state are split
+      over (Rajbhandari et al., "ZeRO", arXiv 1910.02054).
+    tensor: slices of heads, hidden units and vocabulary (Shoeybi et al.,
+      "Megatron-LM", arXiv 1909.08053); each sees all rows.
 
   Raises:
     ValueError: the product is not the number of devices.
   """
-  devices = jax.device_count()
-  if data == -1 and fsdp > 0 and devices % fsdp == 0:
-    data = devices // fsdp
-  if data < 1 or fsdp < 1 or data * fsdp != devices:
-    raise ValueError(
-      f"mesh data={data} x fsdp={fsdp} does not cover the {devices} devices;"
-      f" use data=-1 and an fsdp that divides {devices}"
-    )
+  sizes = fill(data, fsdp, tensor, jax.device_count())
   # make_mesh defaults to Explicit axes, which linen layers cannot name.
-  return jax.make_mesh(
-    (data, fsdp), ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2
-  )
+  return jax.make_mesh(sizes, AXES, axis_types=(AxisType.Auto,) * 3)
+
+
+def fill(
+  data: int, fsdp: int, tensor: int, devices: int
+) -> tuple[int, int, int]:
+  """Sizes of a mesh over `devices`, `data` -1 filled in; raises as `make`."""
+  if data == -1 and fsdp > 0 and tensor > 0:
+    data = devices // (fsdp * tensor)
+  if min(data, fsdp, tensor) < 1 or data * fsdp * tensor != devices:
+    raise ValueError(
+      f"mesh data={data} x fsdp={fsdp} x tensor={tensor} does not cover the"
+      f" {devices} device(s); use data=-1 and an fsdp x tensor that divides"
+      f" {devices}"
+    )
+  return data, fsdp, tensor
 
 
 @contextlib.contextmanager
@@ -66,10 +79,27 @@ def unbox(boxed: Any) -> Any:
 
 
 def rows_sharding(mesh: Mesh) -> NamedSharding:
-  """Splits the leading axis over every device."""
+  """Splits the leading axis over the slices of the batch."""
   return NamedSharding(mesh, PartitionSpec(ROWS))
+
+
+def slices(mesh: Mesh) -> int:
+  """Number of slices that the rows of a batch are split into."""
+  return mesh.shape["data"] * mesh.shape["fsdp"]
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
   """A whole copy on every device."""
   return NamedSharding(mesh, PartitionSpec())
+
+
+def keep_rows_apart(x: jax.Array) -> jax.Array:
+  """States that the leading axis is split as rows are, the others as they may.
+
+  Inside a train step rows are a device's own already, and nothing is stated.
+  """
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or set(ROWS) & set(mesh.manual_axes):
+    return x
+  rest = (PartitionSpec.UNCONSTRAINED,) * (x.ndim - 1)
+  return jax.lax.with_sharding_constraint(x, PartitionSpec(ROWS, *rest))

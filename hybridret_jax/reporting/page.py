@@ -6,8 +6,7 @@ import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Sequence
-from statistics import median
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -22,17 +21,10 @@ from hybridret_jax.reporting import (
   page_data,
   paper,
   tables,
+  throughput,
 )
 
-# Of what the meter logs: title and unit.
-_THROUGHPUT = {
-  "train/pairs_per_second": ("Pairs per second", "count"),
-  "train/tokens_per_second": ("Tokens per second", "count"),
-  "train/padding_share": ("Padding", "share"),
-  "train/mfu": ("Model FLOP utilisation", "share"),
-}
 _NO_CELL = {"text": "–", "class": "none", "significant": False}
-_MORE_THROUGHPUT = ("_per_second", "_seconds", "_bytes", "_gib", "_mfu")
 
 
 def save(
@@ -41,10 +33,11 @@ def save(
   compared: dict[str, Any] | None = None,
   *,
   title: str,
+  costs: Mapping[str, dict[str, Any]] | None = None,
 ) -> pathlib.Path:
   """Writes what `render` makes and says where it is."""
   path = pathlib.Path(path)
-  atomic.write(path, render(entries, compared, title=title))
+  atomic.write(path, render(entries, compared, title=title, costs=costs))
   return path
 
 
@@ -53,6 +46,7 @@ def render(
   compared: dict[str, Any] | None = None,
   *,
   title: str,
+  costs: Mapping[str, dict[str, Any]] | None = None,
 ) -> str:
   """One task's page: systems of one run or of several, to switch between.
 
@@ -63,6 +57,7 @@ def render(
     entries: systems on the same task.
     compared: the tests, as docs/results_schema.md describes them.
     title: the page's name.
+    costs: run -> `throughput.summary`; without it what the run's log says.
 
   Raises:
     ValueError: the entries do not belong together, or `compared` names a
@@ -103,7 +98,9 @@ def render(
     seen_note=tables.SEEN_NOTE,
     bias=_bias(entries),
     training=_training(_runs(entries)),
-    throughput=_throughput(_runs(entries)),
+    costs=_costs(_runs(entries), costs or {}),
+    cost_note=throughput.NOTE,
+    seconds=_seconds(_runs(entries)),
     differing=_differing(_runs(entries)),
     runs=_runs(entries),
   )
@@ -133,7 +130,7 @@ def _environment() -> jinja2.Environment:
     "p": tables.p_value,
     "flat": tables.flat,
     "breakable": _breakable,
-    "count": _count,
+    "count": throughput.count,
     "cells": _cells,
     "difference_cells": _difference_cells,
   }
@@ -240,31 +237,25 @@ def _panels(name: str, losses, validation) -> list[dict[str, Any]]:
   ]
 
 
-def _throughput(runs: dict[str, comparison.Entry]) -> list[dict[str, Any]]:
-  """Per run the median of what it logged about speed, and its steps."""
-  cards = []
-  for name, entry in runs.items():
-    records = entry.get("records") or ()
-    logged: dict[str, list[float]] = {}
-    for record in records:
-      for key, value in record.items():
-        known = key in _THROUGHPUT or (
-          key.startswith("train/") and key.endswith(_MORE_THROUGHPUT)
-        )
-        if known and value is not None:
-          logged.setdefault(key, []).append(value)
-    rows = []
-    for key in sorted(logged, key=lambda x: (x not in _THROUGHPUT, x)):
-      plain = key.removeprefix("train/").replace("_", " ").capitalize()
-      title, unit = _THROUGHPUT.get(key, (plain, "count"))
-      rows.append({"title": title, "unit": unit, "value": median(logged[key])})
-    steps = max((record["step"] for record in records), default=None)
-    seconds = entry["results"]["seconds"]
-    if rows or seconds:
-      cards.append(
-        {"name": name, "steps": steps, "rows": rows, "seconds": seconds}
-      )
-  return cards
+def _costs(
+  runs: dict[str, comparison.Entry], known: Mapping[str, dict[str, Any]]
+) -> tuple[list[str], list[list[str]]] | None:
+  """Heads and rows of what the runs' training cost; None without a figure."""
+  heads, rows = throughput.table(
+    {
+      name: known.get(name) or throughput.summary([], entry.get("records", ()))
+      for name, entry in runs.items()
+    }
+  )
+  return (heads, rows) if len(heads) > 1 else None
+
+
+def _seconds(
+  runs: dict[str, comparison.Entry],
+) -> dict[str, dict[str, float]]:
+  """Run -> part of its evaluation -> seconds."""
+  found = {name: entry["results"]["seconds"] for name, entry in runs.items()}
+  return {name: seconds for name, seconds in found.items() if seconds}
 
 
 def _differing(runs: dict[str, comparison.Entry]) -> list[list[str]]:
@@ -278,13 +269,6 @@ def _differing(runs: dict[str, comparison.Entry]) -> list[list[str]]:
   names = dict.fromkeys(name for one in flat for name in one)
   rows = [[name, *(one.get(name, "–") for one in flat)] for name in names]
   return [row for row in rows if len(set(row[1:])) > 1]
-
-
-def _count(value: float | None) -> str:
-  """Three digits of a number that may be large."""
-  if value is None:
-    return "–"
-  return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _breakable(name: str) -> markupsafe.Markup:

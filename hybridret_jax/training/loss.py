@@ -1,84 +1,248 @@
-"""In-batch contrastive loss over the global batch, with translations masked."""
+"""In-batch contrastive losses over the global batch, block by block.
 
+Each slice of the batch compares its own queries with the passages of all; a
+block of scores is computed, used and dropped, forward and backward, so that no
+matrix of all queries and passages ever exists.
+"""
+
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from hybridret_jax.training import blocks
+
 SAME_GROUP = ("mask", "positive", "negative")
+DIRECTIONS = ("one_way", "symmetric", "four")
+
+
+@dataclasses.dataclass(frozen=True)
+class Vectors:
+  """Unit vectors of one slice's pairs, b of the batch's B.
+
+  Attributes:
+    q_bD: queries.
+    p_bD: their positives.
+    n_cD: their hard negatives, c = b K, those of a query side by side.
+    parallel_bD: the queries of the same items in a second language, or None.
+    group_b: group of each pair; a passage of the query's own group in another
+      row is a translation of its positive, hence a false negative.
+    has_parallel_b: which pairs have one, or None.
+    valid_b: which pairs exist: a batch is padded to a multiple of the slices.
+    index_b: number of each pair in the batch.
+  """
+
+  q_bD: jax.Array
+  p_bD: jax.Array
+  n_cD: jax.Array
+  group_b: jax.Array
+  valid_b: jax.Array
+  index_b: jax.Array
+  parallel_bD: jax.Array | None = None
+  has_parallel_b: jax.Array | None = None
 
 
 def contrastive(
-  q_BD: jax.Array,
-  p_ND: jax.Array,
+  vectors: Vectors,
   *,
-  group_B: jax.Array,
   temperature: jax.Array | float,
-  symmetric: bool = False,
+  gather: Callable[[jax.Array], jax.Array] = lambda x: x,
+  total: Callable[[Any], Any] = lambda x: x,
+  directions: str = "one_way",
   same_group: str = "mask",
-) -> tuple[jax.Array, dict[str, Any]]:
-  """InfoNCE: each query against every passage of the global batch.
+  hard_negative_weight: float = 1.0,
+  alignment_weight: float = 0.0,
+  matryoshka_dims: tuple[int, ...] = (),
+  block_size: int = 4096,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """The mean loss of a batch, of which a slice holds its own vectors.
 
   L = mean_i -log( exp(s_ii / τ) / Σ_j exp(s_ij / τ) ), s the cosine
   (Oord et al., arXiv 1807.03748, eq. 4; METHOD: arXiv 2408.10536, section 3).
 
   Args:
+    vectors: of this slice.
+    temperature: τ.
+    gather: this slice's array -> the arrays of all slices, one after another.
+    total: this slice's values -> their sums over slices.
+    directions: "one_way", queries to passages; "symmetric", also positives to
+      queries, the mean of the two; "four", one sum over queries to passages,
+      queries to other queries, positives to queries and positives to other
+      positives (Li et al., "GTE", arXiv 2308.03281, eq. 3).
+    same_group: "mask" leaves pairs of one group out of each other's sums;
+      "positive" takes the mean of -log p over all positives of the group
+      (Khosla et al., arXiv 2004.11362, eq. 2), in the directions between
+      queries and passages, and leaves them out elsewhere; "negative" counts
+      them as negatives.
+    hard_negative_weight: how often a query's own hard negatives count in its
+      sum; to the other queries they are passages like any.
+    alignment_weight: of the divergence (`alignment`) between a query's and its
+      parallel query's distributions over the passages; 0 leaves it out.
+    matryoshka_dims: the loss is summed over vectors cut to these widths, made
+      unit again, and over the whole ones (Kusupati et al., arXiv 2205.13147,
+      eq. 1, all weights 1).
+    block_size: passages (or queries) whose scores are held at a time.
+
+  Returns:
+    The loss and {"accuracy"}: the share of queries whose best passage, those
+    left out aside, is their positive (or one of them); with an alignment term
+    also {"alignment"}. The same on every slice.
+
+  Raises:
+    ValueError: a setting that is unknown or does not fit the vectors.
+  """
+  _check(
+    vectors, directions, same_group, hard_negative_weight, alignment_weight
+  )
+  width = vectors.q_bD.shape[1]
+  if any(not 0 < d < width for d in matryoshka_dims):
+    raise ValueError(
+      f"matryoshka_dims {tuple(matryoshka_dims)}: each must be above 0 and"
+      f" below the {width} dimensions of the vectors"
+    )
+  count = total(vectors.valid_b.sum().astype(vectors.q_bD.dtype))
+  loss = jnp.zeros((), vectors.q_bD.dtype)
+  metrics: dict[str, jax.Array] = {}
+  for dims in (*sorted(matryoshka_dims), width):
+    cut = vectors if dims == width else _cut(vectors, dims)
+    scores = blocks.Scores(temperature, block_size, gather)
+    loss_b, hit_b = _losses(
+      cut, scores, directions, same_group, hard_negative_weight
+    )
+    valid_b = vectors.valid_b
+    loss += total(jnp.where(valid_b, loss_b, 0).sum()) / count
+    hits = total(jnp.where(valid_b, hit_b, False).sum().astype(loss.dtype))
+    metrics["accuracy"] = hits / count
+    if alignment_weight:
+      value = _alignment(cut, scores, total)
+      metrics["alignment"] = value
+      loss += alignment_weight * value
+  return loss, metrics
+
+
+def whole(
+  q_BD: jax.Array,
+  p_ND: jax.Array,
+  group_B: jax.Array,
+  parallel_BD: jax.Array | None = None,
+  has_parallel_B: jax.Array | None = None,
+) -> Vectors:
+  """A whole batch as the only slice.
+
+  Args:
     q_BD: unit query vectors.
     p_ND: unit passage vectors, N = B (1 + K): the positive of query i is row
       i, its hard negatives are rows B + iK … B + (i+1)K - 1.
-    group_B: the group of each pair. A passage of the query's own group in
-      another row is a translation of its positive, hence a false negative.
-    temperature: τ.
-    symmetric: also each positive against every query; the mean of the two.
-    same_group: "mask" leaves such passages out of the sum; "positive" takes
-      the mean of -log p over all passages of the group (Khosla et al., arXiv
-      2004.11362, eq. 2); "negative" counts them as negatives.
-
-  Returns:
-    The loss and {"accuracy"}: the share of queries whose best passage, masked
-    ones aside, is their positive (or one of them).
-
-  Raises:
-    ValueError: shapes that do not fit, or an unknown `same_group`.
+    group_B: see `Vectors`.
+    parallel_BD: see `Vectors`.
+    has_parallel_B: see `Vectors`.
   """
   batch = q_BD.shape[0]
-  if p_ND.shape[0] % batch or p_ND.shape[0] < batch:
+  return Vectors(
+    q_bD=q_BD,
+    p_bD=p_ND[:batch],
+    n_cD=p_ND[batch:],
+    group_b=group_B,
+    valid_b=jnp.ones(batch, bool),
+    index_b=jnp.arange(batch),
+    parallel_bD=parallel_BD,
+    has_parallel_b=has_parallel_B,
+  )
+
+
+def _check(vectors, directions, same_group, hard_weight, alignment_weight):
+  for name, value, known in (
+    ("directions", directions, DIRECTIONS),
+    ("same_group", same_group, SAME_GROUP),
+  ):
+    if value not in known:
+      raise ValueError(f"{name} {value!r} is not one of {known}")
+  batch = vectors.q_bD.shape[0]
+  if vectors.p_bD.shape[0] != batch or vectors.n_cD.shape[0] % batch:
     raise ValueError(
-      f"{p_ND.shape[0]} passages for {batch} queries: not a whole number each"
+      f"{vectors.p_bD.shape[0]} positives and {vectors.n_cD.shape[0]} hard"
+      f" negatives for {batch} queries: not a whole number each"
     )
-  if same_group not in SAME_GROUP:
-    raise ValueError(f"same_group {same_group!r} is not one of {SAME_GROUP}")
-  scores_BN = (
-    jnp.matmul(
-      q_BD,
-      p_ND.T,
-      precision=jax.lax.Precision.HIGHEST,
-      preferred_element_type=q_BD.dtype,
+  if hard_weight < 0:
+    raise ValueError(f"hard_negative_weight {hard_weight} is below 0")
+  if alignment_weight and vectors.parallel_bD is None:
+    raise ValueError(
+      f"alignment_weight {alignment_weight} without parallel queries; set"
+      " batches.parallel_share above 0, or the weight to 0"
     )
-    / temperature
-  )
-  loss, hits_B = _direction(scores_BN, group_B, same_group)
-  if symmetric:
-    back, _ = _direction(scores_BN[:, :batch].T, group_B, same_group)
-    loss = (loss + back) / 2
-  return loss, {"accuracy": hits_B.mean()}
 
 
-def _direction(scores_BN, group_B, same_group):
-  batch, width = scores_BN.shape
-  own_BN = jnp.eye(batch, width, dtype=bool)
-  same_BN = jnp.pad(
-    group_B[:, None] == group_B[None, :], ((0, 0), (0, width - batch))
+def _cut(vectors, dims):
+  def shorter(x):
+    if x is None:
+      return None
+    x = x[:, :dims]
+    square = jnp.sum(x * x, axis=-1, keepdims=True)
+    return x * jax.lax.rsqrt(jnp.maximum(square, 1e-24))
+
+  return dataclasses.replace(
+    vectors,
+    q_bD=shorter(vectors.q_bD),
+    p_bD=shorter(vectors.p_bD),
+    n_cD=shorter(vectors.n_cD),
+    parallel_bD=shorter(vectors.parallel_bD),
   )
-  positive_BN = own_BN
-  if same_group == "mask":
-    scores_BN = jnp.where(same_BN & ~own_BN, -jnp.inf, scores_BN)
-  elif same_group == "positive":
-    positive_BN = same_BN
-  log_p_BN = scores_BN - jax.nn.logsumexp(scores_BN, axis=-1, keepdims=True)
-  # where, not a product: a masked score is -inf and 0 * inf is not 0.
-  taken_BN = jnp.where(positive_BN, log_p_BN, 0)
-  loss_B = -taken_BN.sum(-1) / positive_BN.sum(-1)
-  best_B = jnp.argmax(scores_BN, axis=-1)
-  hits_B = positive_BN[jnp.arange(batch), best_B]
-  return loss_B.mean(), hits_B
+
+
+def _losses(vectors, scores, directions, same_group, hard_weight):
+  """(loss, whether the best passage is a positive) of each query, [b]."""
+  own = blocks.Side(vectors.index_b, vectors.group_b, vectors.valid_b)
+  pairs = blocks.Relation(same_group, own_is_positive=True)
+  forward = scores.compare(
+    vectors.q_bD,
+    own,
+    vectors.p_bD,
+    own,
+    pairs,
+    hard=(vectors.n_cD, hard_weight) if vectors.n_cD.shape[0] else None,
+  )
+  if directions == "one_way":
+    return forward.normalizer_b - forward.positive_b, forward.hit_b
+  backward = scores.compare(vectors.p_bD, own, vectors.q_bD, own, pairs)
+  if directions == "symmetric":
+    loss_b = (
+      forward.normalizer_b
+      - forward.positive_b
+      + backward.normalizer_b
+      - backward.positive_b
+    ) / 2
+    return loss_b, forward.hit_b
+  others = blocks.Relation(
+    "negative" if same_group == "negative" else "mask", own_is_positive=False
+  )
+  normalizers = [forward.normalizer_b, backward.normalizer_b] + [
+    scores.compare(x_bD, own, x_bD, own, others).normalizer_b
+    for x_bD in (vectors.q_bD, vectors.p_bD)
+  ]
+  normalizer_b = jax.nn.logsumexp(jnp.stack(normalizers), axis=0)
+  return normalizer_b - forward.positive_b, forward.hit_b
+
+
+def _alignment(vectors, scores, total):
+  """Mean symmetric divergence of the pairs that carry a parallel query.
+
+  ½ [KL(P ‖ P') + KL(P' ‖ P)] of P = softmax_j(s(q_i, p_j) / τ) and P' of the
+  parallel query, over all passages of the batch.
+  """
+  passages_bD = vectors.p_bD
+  divergence_b = scores.divergence(
+    vectors.q_bD,
+    vectors.parallel_bD,
+    [(passages_bD, vectors.valid_b), (vectors.n_cD, _repeat(vectors))],
+  )
+  has_b = vectors.has_parallel_b & vectors.valid_b
+  number = total(has_b.sum().astype(divergence_b.dtype))
+  together = total(jnp.where(has_b, divergence_b, 0).sum())
+  return together / jnp.maximum(number, 1)
+
+
+def _repeat(vectors):
+  batch = vectors.q_bD.shape[0]
+  return jnp.repeat(vectors.valid_b, vectors.n_cD.shape[0] // batch)

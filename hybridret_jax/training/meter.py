@@ -1,29 +1,152 @@
 """What the steps since the last record add up to, fetched a step behind."""
 
+import collections
+import dataclasses
 import math
+import resource
+import statistics
+import sys
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
+
+_COMPILED = "/jax/core/compile/backend_compile_duration"
+_FROM_CACHE = "/jax/compilation_cache/cache_hits"
+
+
+@dataclasses.dataclass
+class Count:
+  """What some steps add up to, over all devices.
+
+  Attributes:
+    steps: how many.
+    pairs: of their batches.
+    tokens: tokens of text in their rows.
+    slots: tokens that their rows could hold.
+    model_flops: what their texts cost, each product once.
+    hardware_flops: what their rows cost, padding and recomputation too.
+    negatives: per query, summed over the steps.
+    seconds: that they took.
+    input_wait_seconds: of it, that this process waited for batches.
+    step_compilations: of the train step in this process, in that time.
+    compile_seconds: of any compilation in this process, in that time.
+  """
+
+  steps: int = 0
+  pairs: int = 0
+  tokens: int = 0
+  slots: int = 0
+  model_flops: int = 0
+  hardware_flops: int = 0
+  negatives: float = 0.0
+  seconds: float = 0.0
+  input_wait_seconds: float = 0.0
+  step_compilations: int = 0
+  compile_seconds: float = 0.0
+
+  def add(self, other: "Count") -> None:
+    """Adds every figure of `other`."""
+    for field in dataclasses.fields(self):
+      mine, theirs = getattr(self, field.name), getattr(other, field.name)
+      setattr(self, field.name, mine + theirs)
+
+  def rates(
+    self, *, devices: int, peak_flops: float | None
+  ) -> dict[str, float]:
+    """Rates and shares; those of FLOPs only where they were counted.
+
+    `mfu` is the share of all devices' peak that model FLOPs take (Chowdhery et
+    al., "PaLM", arXiv 2204.02311, appendix B), `hfu` that of hardware FLOPs.
+    """
+    seconds = max(self.seconds, 1e-9)
+    found = {
+      "seconds_per_step": self.seconds / max(self.steps, 1),
+      "pairs_per_second": self.pairs / seconds,
+      "tokens_per_second": self.tokens / seconds,
+      "tokens_per_second_per_device": self.tokens / seconds / devices,
+      "padding_share": 1 - self.tokens / max(self.slots, 1),
+      "input_wait_share": self.input_wait_seconds / seconds,
+    }
+    for name, share, flops in (
+      ("model", "mfu", self.model_flops),
+      ("hardware", "hfu", self.hardware_flops),
+    ):
+      if flops:
+        found[f"{name}_flops_per_second"] = flops / seconds
+        if peak_flops:
+          found[share] = flops / seconds / (peak_flops * devices)
+    return found
 
 
 class Meter:
   """Collects steps; the newest stays on the device until it is needed.
 
   Fetching a figure waits for its step. One step behind, the devices always
-  have the next one to work on.
+  have the next one to work on. Compilations are counted while it is entered.
   """
 
-  def __init__(self):
+  def __init__(
+    self, *, peak_flops: float | None = None, step_name: str = "train_step"
+  ):
+    """Sets the clock.
+
+    Args:
+      peak_flops: FLOP/s that one device can do at most; None if not known.
+      step_name: of the function whose compilations are counted apart.
+    """
+    self._peak_flops = peak_flops
+    self._devices = jax.device_count()
+    self._compilations = Compilations(step_name)
     self._waiting: list[tuple[int, str, Any]] = []
+    self._total = Count()
+    self._steady: dict[str, list[float]] = collections.defaultdict(list)
+    self._records = 0
+    self._first_step: int | None = None
+    self._last_step = 0
+    self._count = Count()
+    self._born = time.perf_counter()
     self.restart()
 
+  def __enter__(self) -> "Meter":
+    self._compilations.listen()
+    return self
+
+  def __exit__(self, *error: object) -> None:
+    self._compilations.close()
+
   def restart(self) -> None:
-    """Begins a record; what was counted is forgotten, the clock is set."""
-    self._began = time.perf_counter()
-    self._pairs = self._tokens = self._slots = 0
+    """Begins a record and sets the clock.
+
+    Steps since the last record stay out of the next; the card has them, with
+    the time until they were settled.
+    """
+    self._close()
+    self._total.add(self._count)
+    self._count = Count()
     self._losses: dict[str, list[float]] = {}
     self._last: dict[str, float] = {}
+    self._settled: float | None = None
+    self._began = time.perf_counter()
+    self._compiled_before = self._compilations.so_far()
+
+  def timed(self, batches: Iterable[Any]) -> Iterator[Any]:
+    """The batches; how long each was waited for is counted.
+
+    The devices work on the step before meanwhile, so the time is what input
+    may cost at most.
+    """
+    iterator = iter(batches)
+    while True:
+      began = time.perf_counter()
+      try:
+        batch = next(iterator)
+      except StopIteration:
+        return
+      self._count.input_wait_seconds += time.perf_counter() - began
+      yield batch
 
   def add(
     self,
@@ -34,6 +157,9 @@ class Meter:
     pairs: int,
     tokens: int,
     slots: int,
+    model_flops: int = 0,
+    hardware_flops: int = 0,
+    negatives: float = 0.0,
   ) -> None:
     """Counts a step and checks the one before it.
 
@@ -44,18 +170,91 @@ class Meter:
       pairs: of its batch.
       tokens: tokens of text in its rows.
       slots: tokens that its rows could hold.
+      model_flops: see `Count`; 0 if not counted.
+      hardware_flops: see `Count`; 0 if not counted.
+      negatives: per query, the mean over the batch.
 
     Raises:
       FloatingPointError: the loss of a step is no number; the step is named.
     """
-    self._pairs += pairs
-    self._tokens += tokens
-    self._slots += slots
+    if self._first_step is None:
+      self._first_step = step - 1
+    self._last_step = step
+    self._settled = None
+    self._count.add(
+      Count(
+        steps=1,
+        pairs=pairs,
+        tokens=tokens,
+        slots=slots,
+        model_flops=model_flops,
+        hardware_flops=hardware_flops,
+        negatives=negatives,
+      )
+    )
     self._waiting.append((step, kind, metrics))
-    self.settle(keep=1)
+    self._fetch(keep=1)
 
-  def settle(self, *, keep: int = 0) -> None:
-    """Fetches all steps but the newest `keep`; raises as `add` does."""
+  def settle(self) -> None:
+    """Waits for all steps; raises as `add` does."""
+    self._fetch(keep=0)
+    self._close()
+
+  def record(self) -> dict[str, float]:
+    """Figures of the steps since the last record; counting starts anew."""
+    self.settle()
+    count = self._count
+    losses = [x for of_kind in self._losses.values() for x in of_kind]
+    steps = max(len(losses), 1)
+    rates = count.rates(devices=self._devices, peak_flops=self._peak_flops)
+    self._note(rates)
+    figures = {f"train/{key}": value for key, value in self._last.items()}
+    figures |= {f"train/{key}": value for key, value in rates.items()}
+    figures |= {
+      "train/loss": sum(losses) / steps,
+      "train/monolingual_share": len(self._losses.get("monolingual", ()))
+      / steps,
+      "train/input_wait_seconds": count.input_wait_seconds,
+      "train/step_compilations": count.step_compilations,
+      "train/compile_seconds": count.compile_seconds,
+      "train/peak_memory_bytes": peak_memory()[0],
+    }
+    if count.negatives:
+      figures["train/negatives_per_query"] = count.negatives / count.steps
+    for kind, of_kind in self._losses.items():
+      figures[f"train/loss_{kind}"] = sum(of_kind) / len(of_kind)
+    self.restart()
+    return figures
+
+  def card(self) -> dict[str, Any]:
+    """What the steps so far cost; docs/results_schema.md has the fields."""
+    self.settle()
+    total = dataclasses.replace(self._total)
+    total.add(self._count)
+    memory_bytes, memory_of = peak_memory()
+    device = jax.devices()[0]
+    return {
+      "first_step": self._first_step or 0,
+      "last_step": self._last_step,
+      "devices": {
+        "kind": device.device_kind,
+        "count": self._devices,
+        "processes": jax.process_count(),
+        "peak_flops": self._peak_flops,
+      },
+      "wall_seconds": time.perf_counter() - self._born,
+      "total": dataclasses.asdict(total),
+      "steady": {
+        "records": max((len(x) for x in self._steady.values()), default=0),
+        **{key: statistics.median(x) for key, x in self._steady.items()},
+      },
+      "compilations": self._compilations.so_far(),
+      "flops_per_pair": total.model_flops / max(total.pairs, 1),
+      "negatives_per_query": total.negatives / max(total.steps, 1),
+      "peak_memory": {"bytes": memory_bytes, "of": memory_of},
+    }
+
+  def _fetch(self, *, keep: int) -> None:
     while len(self._waiting) > keep:
       step, kind, metrics = self._waiting.pop(0)
       self._last = {k: float(v) for k, v in jax.device_get(metrics).items()}
@@ -68,22 +267,95 @@ class Meter:
         )
       self._losses.setdefault(kind, []).append(loss)
 
-  def record(self) -> dict[str, float]:
-    """Figures of the steps since the last record; counting starts anew."""
-    self.settle()
-    seconds = time.perf_counter() - self._began
-    losses = [x for of_kind in self._losses.values() for x in of_kind]
-    steps = max(len(losses), 1)
-    figures = {f"train/{key}": value for key, value in self._last.items()}
-    figures |= {
-      "train/loss": sum(losses) / steps,
-      "train/pairs_per_second": self._pairs / seconds,
-      "train/tokens_per_second": self._tokens / seconds,
-      "train/padding_share": 1 - self._tokens / max(self._slots, 1),
-      "train/monolingual_share": len(self._losses.get("monolingual", ()))
-      / steps,
-    }
-    for kind, of_kind in self._losses.items():
-      figures[f"train/loss_{kind}"] = sum(of_kind) / len(of_kind)
-    self.restart()
-    return figures
+  def _close(self) -> None:
+    """Ends the counted time, if steps came since it was last ended."""
+    if not self._count.steps or self._settled is not None:
+      return
+    self._settled = time.perf_counter()
+    before, now = self._compiled_before, self._compilations.so_far()
+    self._count.seconds = self._settled - self._began
+    self._count.step_compilations = now["step"] - before["step"]
+    self._count.compile_seconds = now["seconds"] - before["seconds"]
+
+  def _note(self, rates: dict[str, float]) -> None:
+    """Keeps the rates of a record in which nothing started or was compiled."""
+    self._records += 1
+    if self._records > 1 and not self._count.step_compilations:
+      for key, value in rates.items():
+        self._steady[key].append(value)
+
+
+class Compilations:
+  """Counts what XLA compiles or loads from the cache, in this process."""
+
+  def __init__(self, step_name: str):
+    self._step = f"jit({step_name})"
+    self._found = {"step": 0, "all": 0, "from_cache": 0}
+    self._seconds = {"step_seconds": 0.0, "seconds": 0.0}
+    self._listening = False
+
+  def listen(self) -> None:
+    """Begins to count."""
+    jax.monitoring.register_event_listener(self._on_event)
+    jax.monitoring.register_event_duration_secs_listener(self._on_duration)
+    self._listening = True
+
+  def close(self) -> None:
+    """Counts no more."""
+    if self._listening:
+      jax.monitoring.unregister_event_listener(self._on_event)
+      jax.monitoring.unregister_event_duration_listener(self._on_duration)
+      self._listening = False
+
+  def so_far(self) -> dict[str, Any]:
+    """Programs: of the train step, all, those of all that the cache had; and
+    the seconds of the first two, without tracing."""
+    return {**self._found, **self._seconds}
+
+  def _on_event(self, event: str, **_: Any) -> None:
+    if event == _FROM_CACHE:
+      self._found["from_cache"] += 1
+
+  def _on_duration(
+    self, event: str, duration_secs: float, **kwargs: str | int
+  ) -> None:
+    if event != _COMPILED:
+      return
+    self._found["all"] += 1
+    self._seconds["seconds"] += duration_secs
+    if kwargs.get("fun_name") == self._step:
+      self._found["step"] += 1
+      self._seconds["step_seconds"] += duration_secs
+
+
+def negatives_per_query(
+  group_B: np.ndarray, *, negatives: int, same_group: str
+) -> float:
+  """Passages that a query is held against, the mean over a batch.
+
+  Args:
+    group_B: group of each pair.
+    negatives: hard negatives of each; those of all count for all.
+    same_group: "negative" counts other passages of the query's group, which
+      "mask" and "positive" do not.
+  """
+  batch = len(group_B)
+  _, sizes = np.unique(group_B, return_counts=True)
+  own = 1.0 if same_group == "negative" else float((sizes**2).sum() / batch)
+  return batch * (1 + negatives) - own
+
+
+def peak_memory() -> tuple[int, str]:
+  """Most bytes held so far, and by what.
+
+  By a "device" of this process (that which held most), where it says so, else
+  by the "process" in main memory.
+  """
+  found = [device.memory_stats() or {} for device in jax.local_devices()]
+  peaks = [x["peak_bytes_in_use"] for x in found if "peak_bytes_in_use" in x]
+  if peaks:
+    return max(peaks), "device"
+  # Linux counts kibibytes, macOS bytes.
+  unit = 1 if sys.platform == "darwin" else 1024
+  held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return held * unit, "process"

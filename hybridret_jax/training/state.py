@@ -11,6 +11,7 @@ import optax
 from jax.sharding import Mesh
 
 from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.training import average as averages
 
 
 @flax.struct.dataclass
@@ -21,11 +22,13 @@ class TrainState:
     step: steps done.
     params: {"model": the dual encoder's, "loss": {} or {"log_scale"}}.
     opt_state: the optimizer's, sharded like the parameters.
+    average: moving average of the model's parameters, or None.
   """
 
   step: jax.Array
   params: Any
   opt_state: optax.OptState
+  average: Any = None
 
 
 def abstract(
@@ -34,9 +37,10 @@ def abstract(
   mesh: Mesh,
   *,
   learnable_temperature: float | None = None,
+  averaged: bool = False,
 ) -> TrainState:
   """Shapes of a state with their shardings; nothing is computed."""
-  init = _init(init_model, tx, learnable_temperature)
+  init = _init(init_model, tx, learnable_temperature, averaged)
   boxed = jax.eval_shape(init, jax.random.key(0))
   return jax.tree.map(
     lambda x, sharding: jax.ShapeDtypeStruct(
@@ -55,6 +59,7 @@ def create(
   seed: int,
   pretrained: Any = None,
   learnable_temperature: float | None = None,
+  averaged: bool = False,
 ) -> tuple[TrainState, Any]:
   """A fresh state and its shardings.
 
@@ -65,8 +70,9 @@ def create(
     seed: of the parameters that are drawn.
     pretrained: parameters of the model that replace the drawn ones.
     learnable_temperature: its first value, if it is to be learnt.
+    averaged: whether the state keeps an average of the parameters.
   """
-  init = _init(init_model, tx, learnable_temperature)
+  init = _init(init_model, tx, learnable_temperature, averaged)
   key = jax.random.key(seed)
   shardings = meshes.tree_shardings(jax.eval_shape(init, key), mesh)
   with meshes.use(mesh):
@@ -76,7 +82,22 @@ def create(
   if pretrained is not None:
     model = jax.tree.map(jax.device_put, pretrained, shardings.params["model"])
     state = state.replace(params={**state.params, "model": model})
+    if averaged:
+      state = state.replace(average=averages.start(model))
   return state, shardings
+
+
+def saved(state: TrainState) -> dict[str, Any]:
+  """What a checkpoint holds: the fields that are there.
+
+  A field of None is no match for a checkpoint that was saved without it.
+  """
+  return {key: x for key, x in vars(state).items() if x is not None}
+
+
+def judged(state: TrainState) -> Any:
+  """The model's parameters that are evaluated and shipped."""
+  return state.params["model"] if state.average is None else state.average
 
 
 def temperature(params: Any, fixed: float) -> jax.Array | float:
@@ -86,12 +107,17 @@ def temperature(params: Any, fixed: float) -> jax.Array | float:
   return jnp.exp(-jnp.minimum(params["loss"]["log_scale"], jnp.log(100.0)))
 
 
-def _init(init_model, tx, learnable_temperature):
+def _init(init_model, tx, learnable_temperature, averaged):
   def init(key):
     loss = {}
     if learnable_temperature is not None:
       loss["log_scale"] = jnp.log(1 / jnp.float32(learnable_temperature))
     params = {"model": init_model(key), "loss": loss}
-    return TrainState(jnp.zeros((), jnp.int32), params, tx.init(params))
+    return TrainState(
+      jnp.zeros((), jnp.int32),
+      params,
+      tx.init(params),
+      averages.start(params["model"]) if averaged else None,
+    )
 
   return init

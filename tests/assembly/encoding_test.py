@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 import pytest
-from jax.sharding import AxisType, Mesh
 
 from hybridret_jax.assembly import encoding
 from hybridret_jax.data import tokenizer
@@ -21,22 +20,17 @@ def encoded(tmp_path_factory):
   module = tiny.module()
   params = dual_encoder.nn.unbox(tiny.init(module, jax.random.key(0)))
 
-  def run(devices, tokens_per_call, row_lengths, contexts=None):
-    mesh = Mesh(
-      np.array(jax.devices()[:devices]).reshape(devices, 1),
-      ("data", "fsdp"),
-      axis_types=(AxisType.Auto,) * 2,
-    )
+  def run(devices, tokens_per_call, row_lengths, contexts=None, texts=TEXTS):
     encode = encoding.TextEncoder(
       module=module,
       tokenizer=tokenizer.load(folder),
-      mesh=mesh,
+      mesh=tiny.mesh_of(data=devices),
       prefixes={"query": "word ", "passage": ""},
       max_lengths={"query": 12, "passage": 40},
       row_lengths=row_lengths,
       tokens_per_call=tokens_per_call,
     )
-    return encode(params, TEXTS, "passage", contexts=contexts)
+    return encode(params, texts, "passage", contexts=contexts)
 
   return run
 
@@ -56,3 +50,15 @@ def test_a_context_changes_the_vector(encoded):
   alone = encoded(1, 1000, (40,))
   paired = encoded(1, 1000, (40,), contexts=["word 7"] * len(TEXTS))
   assert np.abs(alone - paired).max() > 1e-3
+
+
+def test_a_text_alone_has_the_vector_that_it_has_among_others(encoded):
+  among = encoded(1, 10_000, (16, 40))
+  for text in (0, 6):
+    alone = encoded(1, 10_000, (16, 40), texts=[TEXTS[text]])
+    np.testing.assert_allclose(alone, among[text : text + 1], rtol=0, atol=1e-5)
+
+
+def test_no_texts_are_refused(encoded):
+  with pytest.raises(ValueError, match="no texts to encode"):
+    encoded(1, 1000, (40,), texts=[])

@@ -1,5 +1,7 @@
 """Packing, pooling and numerics of the encoder."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +13,8 @@ from tests.training import tiny
 
 
 def embed(module, params, packed, count):
-  return np.asarray(
-    module.apply({"params": params}, *packed.arrays(), num_texts=count)
-  )
+  apply = tiny.jit(functools.partial(module.apply, num_texts=count))
+  return np.asarray(apply({"params": params}, (packed.arrays(),)))
 
 
 @pytest.mark.parametrize("pooling", dual_encoder.POOLINGS)
@@ -21,9 +22,7 @@ def test_packed_equals_one_text_a_row(pooling):
   rng = np.random.default_rng(0)
   module = tiny.module()
   module = dual_encoder.DualEncoder(module.encoder, pooling=pooling)
-  params = jax.device_get(
-    dual_encoder.nn.unbox(tiny.init(module, jax.random.key(0)))
-  )
+  params = jax.device_get(tiny.params(module))
   # Spread-out weights, so that a leak between segments would show.
   params = jax.tree.map(lambda x: x * 5, params)
   lengths = rng.integers(2, 16, 20)
@@ -41,20 +40,38 @@ def test_packed_equals_one_text_a_row(pooling):
 
 def test_a_number_without_tokens_gives_zero_and_finite_gradients():
   module = tiny.module(dropout=0.0)
-  params = dual_encoder.nn.unbox(tiny.init(module, jax.random.key(0)))
+  params = tiny.params(module)
   packed = parity_test.pack(np.full((1, 4), 7), np.array([4]), 8)
 
   def total(params):
-    z_ND = module.apply({"params": params}, *packed.arrays(), num_texts=3)
+    z_ND = module.apply({"params": params}, (packed.arrays(),), num_texts=3)
     return z_ND.sum(), z_ND
 
-  grads, z_ND = jax.grad(total, has_aux=True)(params)
+  grads, z_ND = tiny.jit(jax.grad(total, has_aux=True))(params)
   np.testing.assert_array_equal(z_ND[1:], 0)
   assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
 
 
+def test_two_lengths_of_rows_equal_one():
+  """Texts in rows of two lengths get the vectors that one length gives them."""
+  rng = np.random.default_rng(0)
+  module = tiny.module(dropout=0.0)
+  params = tiny.params(module)
+  params = jax.tree.map(lambda x: x * 5, params)
+  lengths = rng.integers(3, 16, 20)
+  ids = rng.integers(5, 200, (20, 16))
+  together = embed(module, params, parity_test.pack(ids, lengths, 32), 20)
+  rows = tiny.pack(
+    lengths, [x[:n] for x, n in zip(ids, lengths, strict=True)], num_texts=20
+  )
+  assert len({tier[0].shape[1] for tier in rows}) == 2
+  apply = tiny.jit(functools.partial(module.apply, num_texts=20))
+  tiers = apply({"params": params}, rows)
+  np.testing.assert_allclose(tiers, together, rtol=0, atol=1e-5)
+
+
 def test_bfloat16_stays_close_and_returns_float32():
-  params = dual_encoder.nn.unbox(tiny.init(tiny.module(), jax.random.key(0)))
+  params = tiny.params(tiny.module())
   rng = np.random.default_rng(0)
   packed = parity_test.pack(
     rng.integers(5, 200, (6, 12)), rng.integers(3, 12, 6), 16

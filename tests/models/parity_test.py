@@ -1,15 +1,16 @@
 """Parity with torch: stored fixtures, and live where torch is installed."""
 
+import functools
 import pathlib
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hybridret_jax.data import packing
 from hybridret_jax.models import dual_encoder, encoder, huggingface
+from tests.training import tiny
 
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures"
 POOLINGS = {"bert": "mean", "labse": "cls_dense_tanh", "xlm_roberta": "cls"}
@@ -19,14 +20,9 @@ def load(folder, pooling):
   """(module, parameters) of a folder."""
   config = huggingface.read_config(folder)
   module = dual_encoder.DualEncoder(config, pooling=pooling)
-  row = jnp.zeros((1, 4), jnp.int32)
-
-  def init(key):
-    return module.init(
-      key, row, row, row, row, num_texts=1, method="every_tower"
-    )["params"]
-
-  abstract = nn.unbox(jax.eval_shape(init, jax.random.key(0)))
+  abstract = nn.unbox(
+    jax.eval_shape(functools.partial(tiny.init, module), jax.random.key(0))
+  )
   return module, huggingface.load(folder, abstract, config, seed=0)
 
 
@@ -47,18 +43,14 @@ def pack(ids, lengths, row_length, row_count=None):
 
 def hidden_states(module, params, packed, shape):
   """Token states, laid out as texts by positions."""
-  x_RLD = encoder.Encoder(module.encoder).apply(
-    {"params": params["both"]["encoder"]},
-    packed.ids_RL,
-    packed.segments_RL,
-    packed.positions_RL,
-    jnp.arange(len(packed.ids_RL)),
+  x_TD = encoder.Encoder(module.encoder).apply(
+    {"params": params["both"]["encoder"]}, (packed.arrays(),)
   )
   out = np.zeros(shape, np.float32)
   real = packed.segments_RL > 0
   out[packed.text_index_RL[real], packed.positions_RL[real]] = np.asarray(
-    x_RLD
-  )[real]
+    x_TD
+  ).reshape(*real.shape, -1)[real]
   return out
 
 
@@ -67,7 +59,7 @@ def check(folder, pooling, ids, lengths, hidden, unit, row_length):
   packed = pack(ids, lengths, row_length)
   assert len(packed.ids_RL) < len(lengths)  # Texts do share rows.
   z_ND = module.apply(
-    {"params": params}, *packed.arrays(), num_texts=len(lengths)
+    {"params": params}, (packed.arrays(),), num_texts=len(lengths)
   )
   np.testing.assert_allclose(z_ND, unit, rtol=0, atol=1e-5)
   real = np.arange(hidden.shape[1]) < lengths[:, None]
@@ -135,6 +127,6 @@ def test_e5_small_gives_the_known_vector(me5_small):
     [[0, 41, 1294, 12, 3642, 5045, 21308, 5608, 10, 117776, 73203, 2]]
   )
   packed = pack(ids, np.array([12]), 16)
-  z_ND = module.apply({"params": params}, *packed.arrays(), num_texts=1)
+  z_ND = module.apply({"params": params}, (packed.arrays(),), num_texts=1)
   known = [0.03206, -0.04449, -0.06024, -0.04465, 0.12043, -0.05451]
   np.testing.assert_allclose(z_ND[0, :6], known, rtol=0, atol=1e-5)

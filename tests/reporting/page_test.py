@@ -104,12 +104,22 @@ def test_it_has_every_section(text):
     "trained on",
     "Share of each candidate language among the first 100 candidates",
     "probability of equal expected rank",
-    "Pairs per second 102",
-    "Padding 12 %",
+    "Run Steps Pairs/s Padding hybrid 3 102 12.5 %",
+    "&lt;monolingual&gt; 3 102 12.5 %",
+    "hybrid evaluate 12.5 s",
     "hybrid: Made by hand.",
     "jax 0.10.2",
   ):
     assert part in plain
+
+
+def test_what_training_cost_is_shown_for_each_run(entries):
+  cost = {"devices": "8 × <TPU>", "mfu": 0.41, "seconds": 5400}
+  text = page.render(entries, title="x", costs={"hybrid": cost})
+  part = text.split("Training cost")[1].split("</table>")[0]
+  rows = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", part)).strip()
+  assert "hybrid 8 × &lt;TPU&gt; – 90 min – – 41.0 %" in rows
+  assert "monolingual&gt; – 3 – 102 12.5 % –" in rows
 
 
 def test_only_settings_that_differ_are_shown(text):
@@ -135,6 +145,7 @@ def test_what_is_not_there_is_left_out(make_results):
   for part in (
     'id="other"',
     'id="difference"',
+    "Training cost",
     "Holm",
     "PEER",
     "arXiv",

@@ -1,4 +1,4 @@
-"""The contrastive loss against plain numpy, and its masks."""
+"""The losses against plain numpy, dense against blockwise, and their masks."""
 
 import jax
 import jax.numpy as jnp
@@ -7,58 +7,229 @@ import pytest
 
 from hybridret_jax.training import loss
 
+GROUP = np.array([0, 1, 0, 2, 1, 0])
+TAU = 0.1
+
 
 def unit(rng, *shape):
   z = rng.normal(size=shape).astype(np.float32)
   return z / np.linalg.norm(z, axis=-1, keepdims=True)
 
 
-def reference(q, p, group, tau, *, same_group="mask", symmetric=False):
-  """Row by row, in float64, with no matrix trick shared with the code."""
+def vectors(negatives=0, seed=1, width=8):
+  rng = np.random.default_rng(seed)
+  batch = len(GROUP)
+  return unit(rng, batch, width), unit(rng, batch * (1 + negatives), width)
 
-  def direction(queries, passages, count):
-    losses, hits = [], []
-    for i, query in enumerate(queries):
-      terms, positives = {}, []
-      for j, passage in enumerate(passages):
-        twin = j < count and j != i and group[j] == group[i]
-        if twin and same_group == "mask":
-          continue
-        terms[j] = float(np.dot(query, passage)) / tau
-        if j == i or (twin and same_group == "positive"):
-          positives.append(j)
-      total = np.log(sum(np.exp(s) for s in terms.values()))
-      losses.append(-np.mean([terms[j] - total for j in positives]))
-      hits.append(max(terms, key=terms.get) in positives)
-    return np.mean(losses), np.mean(hits)
 
+def reference(
+  q,
+  p,
+  *,
+  directions="one_way",
+  same_group="mask",
+  hard_negative_weight=1.0,
+):
+  """Pair by pair, in float64, with no matrix trick shared with the code.
+
+  Returns the loss and the share of queries whose best passage is a positive.
+  """
   q, p = q.astype(np.float64), p.astype(np.float64)
-  value, accuracy = direction(q, p, len(q))
-  if symmetric:
-    value = (value + direction(p[: len(q)], q, len(q))[0]) / 2
-  return value, accuracy
+  batch = len(q)
+  each = len(p) // batch - 1
+  losses, hits = [], []
+
+  def score(a, b):
+    return float(np.dot(a, b)) / TAU
+
+  def left_out(i, j):
+    return j != i and GROUP[i] == GROUP[j] and same_group == "mask"
+
+  def is_positive(i, j):
+    return j == i or (GROUP[i] == GROUP[j] and same_group == "positive")
+
+  for i in range(batch):
+    forward = {
+      ("p", j): score(q[i], p[j]) for j in range(batch) if not left_out(i, j)
+    }
+    weight = dict.fromkeys(forward, 1.0)
+    for k in range(each * batch):
+      forward["n", k] = score(q[i], p[batch + k])
+      weight["n", k] = hard_negative_weight if k // each == i else 1.0
+    kept = {key: s for key, s in forward.items() if weight[key]}
+    best = max(kept, key=kept.get)
+    hits.append(best[0] == "p" and is_positive(i, best[1]))
+    backward = {
+      j: score(p[i], q[j]) for j in range(batch) if not left_out(i, j)
+    }
+    forward_sum = sum(weight[key] * np.exp(s) for key, s in forward.items())
+    backward_sum = sum(np.exp(s) for s in backward.values())
+    positives = [j for j in range(batch) if is_positive(i, j)]
+    to_passages = np.mean([forward["p", j] for j in positives])
+    to_queries = np.mean([backward[j] for j in positives])
+    if directions == "one_way":
+      losses.append(np.log(forward_sum) - to_passages)
+    elif directions == "symmetric":
+      losses.append(
+        (np.log(forward_sum) - to_passages + np.log(backward_sum) - to_queries)
+        / 2
+      )
+    else:
+      others = [
+        j
+        for j in range(batch)
+        if j != i and (GROUP[i] != GROUP[j] or same_group == "negative")
+      ]
+      among = sum(
+        np.exp(score(x[i], x[j])) for x in (q, p[:batch]) for j in others
+      )
+      total = forward_sum + backward_sum + among
+      losses.append(np.log(total) - to_passages)
+  return np.mean(losses), np.mean(hits)
 
 
 @pytest.mark.parametrize("same_group", loss.SAME_GROUP)
-@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("directions", loss.DIRECTIONS)
 @pytest.mark.parametrize("negatives", [0, 3])
-def test_equals_the_reference(same_group, symmetric, negatives):
-  rng = np.random.default_rng(1)
-  q, p = unit(rng, 6, 8), unit(rng, 6 * (1 + negatives), 8)
-  group = np.array([0, 1, 0, 2, 1, 0])
+@pytest.mark.parametrize("block_size", [4096, 4])
+def test_equals_the_reference(same_group, directions, negatives, block_size):
+  q, p = vectors(negatives)
+  settings = {"directions": directions, "same_group": same_group}
   value, metrics = loss.contrastive(
-    q,
-    p,
-    group_B=group,
-    temperature=0.1,
-    symmetric=symmetric,
-    same_group=same_group,
+    loss.whole(q, p, GROUP), temperature=TAU, block_size=block_size, **settings
   )
-  expected, accuracy = reference(
-    q, p, group, 0.1, same_group=same_group, symmetric=symmetric
-  )
+  expected, accuracy = reference(q, p, **settings)
   np.testing.assert_allclose(value, expected, rtol=1e-5)
   np.testing.assert_allclose(metrics["accuracy"], accuracy)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 4.0])
+@pytest.mark.parametrize("directions", loss.DIRECTIONS)
+def test_hard_negatives_count_by_their_weight(weight, directions):
+  q, p = vectors(2)
+  settings = {"directions": directions, "hard_negative_weight": weight}
+  value, metrics = loss.contrastive(
+    loss.whole(q, p, GROUP), temperature=TAU, **settings
+  )
+  expected, accuracy = reference(q, p, **settings)
+  np.testing.assert_allclose(value, expected, rtol=1e-5)
+  np.testing.assert_allclose(metrics["accuracy"], accuracy)
+
+
+@pytest.mark.parametrize("block_size", [4096, 4])
+def test_the_alignment_is_the_symmetric_divergence(block_size):
+  q, p = vectors(1)
+  other = unit(np.random.default_rng(9), *q.shape)
+  has = np.array([True, False, True, True, False, True])
+  value, metrics = loss.contrastive(
+    loss.whole(q, p, GROUP, other, has),
+    temperature=TAU,
+    alignment_weight=0.3,
+    block_size=block_size,
+  )
+
+  def log_softmax(x):
+    scores = x.astype(np.float64) @ p.T / TAU
+    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
+
+  one, two = log_softmax(q), log_softmax(other)
+  forward = (np.exp(one) * (one - two)).sum(1)
+  backward = (np.exp(two) * (two - one)).sum(1)
+  divergence = ((forward + backward) / 2)[has].mean()
+  np.testing.assert_allclose(metrics["alignment"], divergence, rtol=1e-5)
+  expected = reference(q, p)[0] + 0.3 * divergence
+  np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_no_parallel_query_no_alignment():
+  q, p = vectors()
+  value, metrics = loss.contrastive(
+    loss.whole(q, p, GROUP, jnp.zeros_like(q), np.zeros(len(q), bool)),
+    temperature=TAU,
+    alignment_weight=0.3,
+  )
+  assert metrics["alignment"] == 0
+  np.testing.assert_allclose(value, reference(q, p)[0], rtol=1e-5)
+
+
+def test_matryoshka_sums_the_losses_of_unit_prefixes():
+  q, p = vectors(1)
+  value, metrics = loss.contrastive(
+    loss.whole(q, p, GROUP), temperature=TAU, matryoshka_dims=(2, 5)
+  )
+
+  def cut(x, dims):
+    return x[:, :dims] / np.linalg.norm(x[:, :dims], axis=1, keepdims=True)
+
+  found = [reference(cut(q, d), cut(p, d)) for d in (2, 5, 8)]
+  np.testing.assert_allclose(value, sum(f[0] for f in found), rtol=1e-5)
+  np.testing.assert_allclose(metrics["accuracy"], found[-1][1])
+
+
+@pytest.mark.parametrize(
+  "settings",
+  [
+    {},
+    {"directions": "four", "same_group": "positive"},
+    {"directions": "symmetric", "hard_negative_weight": 2.0},
+    {"alignment_weight": 0.5, "matryoshka_dims": (4,)},
+  ],
+)
+def test_blockwise_equals_dense_values_and_gradients(settings):
+  q, p = vectors(3)
+  other = unit(np.random.default_rng(9), *q.shape)
+  has = np.arange(len(q)) % 2 == 0
+
+  def value(block_size):
+    def of(q, p, other, tau):
+      return loss.contrastive(
+        loss.whole(q, p, GROUP, other, has),
+        temperature=tau,
+        block_size=block_size,
+        **settings,
+      )[0]
+
+    return jax.value_and_grad(of, argnums=(0, 1, 2, 3))(q, p, other, TAU)
+
+  dense, dense_grads = value(4096)
+  for block_size in (4, 7):
+    blockwise, grads = value(block_size)
+    np.testing.assert_allclose(blockwise, dense, rtol=1e-6)
+    for found, expected in zip(grads, dense_grads, strict=True):
+      error = np.linalg.norm(found - expected)
+      assert error <= 1e-5 * np.linalg.norm(expected)
+
+
+def test_blockwise_memory_stays_below_the_score_matrix():
+  batch, width, block = 2048, 32, 128
+  shapes = [jax.ShapeDtypeStruct((n, width), jnp.float32) for n in (batch,) * 2]
+  matrix = 4 * batch * batch
+
+  def memory(block_size):
+    def of(q, p):
+      return loss.contrastive(
+        loss.whole(q, p, jnp.arange(batch)),
+        temperature=TAU,
+        block_size=block_size,
+      )[0]
+
+    compiled = jax.jit(jax.grad(of, argnums=(0, 1))).lower(*shapes).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
+
+  assert memory(block) < matrix / 2 < matrix <= memory(batch)
+
+
+def test_a_learnt_temperature_has_the_gradient_of_a_difference():
+  q, p = (x.astype(np.float64) for x in vectors(1))
+  with jax.enable_x64(True):
+
+    def of(tau):
+      return loss.contrastive(
+        loss.whole(q, p, GROUP), temperature=tau, block_size=4
+      )[0]
+
+    slope = (of(TAU + 1e-6) - of(TAU - 1e-6)) / 2e-6
+    np.testing.assert_allclose(jax.grad(of)(TAU), slope, rtol=1e-6)
 
 
 def test_hard_negatives_are_no_positives():
@@ -67,9 +238,7 @@ def test_hard_negatives_are_no_positives():
   q, positives = unit(rng, 4, 8), unit(rng, 4, 8)
   value = [
     loss.contrastive(
-      q,
-      np.concatenate([positives, extra]),
-      group_B=np.arange(4),
+      loss.whole(q, np.concatenate([positives, extra]), np.arange(4)),
       temperature=0.05,
     )[0]
     for extra in (q, -q)
@@ -83,7 +252,7 @@ def test_a_masked_translation_has_exactly_no_gradient():
   group = jnp.array([7, 7, 1])
 
   def of_queries(q_BD, p_ND):
-    return loss.contrastive(q_BD, p_ND, group_B=group, temperature=0.05)[0]
+    return loss.contrastive(loss.whole(q_BD, p_ND, group), temperature=0.05)[0]
 
   # A query of length zero pulls on no passage: the first one's pull remains.
   scale = jnp.array([[1.0], [0.0], [0.0]])
@@ -99,11 +268,23 @@ def test_a_masked_translation_has_exactly_no_gradient():
   assert np.abs(np.asarray(gradient[2] - again[2])).max() > 1e-6
 
 
-def test_wrong_shapes_and_words_are_refused():
-  q, p = np.eye(3, 4), np.eye(4, 4)
-  with pytest.raises(ValueError, match="4 passages for 3 queries"):
-    loss.contrastive(q, p, group_B=np.arange(3), temperature=1.0)
-  with pytest.raises(ValueError, match="'drop' is not one of"):
-    loss.contrastive(
-      q, q, group_B=np.arange(3), temperature=1.0, same_group="drop"
-    )
+@pytest.mark.parametrize(
+  ("settings", "words"),
+  [
+    ({"directions": "both"}, "directions 'both'"),
+    ({"same_group": "drop"}, "same_group 'drop'"),
+    ({"hard_negative_weight": -1.0}, "hard_negative_weight -1"),
+    ({"alignment_weight": 0.1}, "parallel_share"),
+    ({"matryoshka_dims": (8,)}, "below the 8 dimensions"),
+  ],
+)
+def test_what_cannot_be_is_refused(settings, words):
+  q, p = vectors()
+  with pytest.raises(ValueError, match=words):
+    loss.contrastive(loss.whole(q, p, GROUP), temperature=TAU, **settings)
+
+
+def test_passages_that_are_no_whole_number_each_are_refused():
+  q, p = vectors(1)
+  with pytest.raises(ValueError, match="not a whole number"):
+    loss.contrastive(loss.whole(q, p[:-1], GROUP), temperature=TAU)

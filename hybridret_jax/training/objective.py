@@ -1,0 +1,105 @@
+"""What a step minimises: every slice embeds its rows, all compare over all."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hybridret_jax.parallel import collectives
+from hybridret_jax.training import loss as losses
+from hybridret_jax.training import state as states
+
+# (model parameters, this slice's rows, dropout key) -> vectors of the whole
+# batch by part ("query", "passage", "parallel"), zero where the text lies in
+# another slice.
+Embed = Callable[[Any, Any, jax.Array], dict[str, jax.Array]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+  """The loss of a global batch as a function of the parameters.
+
+  Attributes:
+    embed: see `Embed`.
+    slices: of the batch over the mesh.
+    specs: of the parameters, `slices.parameter_specs`.
+    temperature: τ, unless the state learns it.
+    loss: other settings of `loss.contrastive`.
+  """
+
+  embed: Embed
+  slices: collectives.Slices
+  specs: Any
+  temperature: float
+  loss: dict[str, Any]
+
+  def __call__(
+    self, params: Any, batch: dict[str, Any], key: jax.Array
+  ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """(loss, figures) of a batch.
+
+    Args:
+      params: of the state, laid out as it lays them out.
+      batch: {"rows": by pack a tuple of tiers, split over the slices; "group":
+        group_B; "parallel": which pairs carry a parallel query, [B]}; the last
+        two whole on every device.
+      key: of dropout.
+    """
+    rows_spec = self.slices.rows_spec()
+    whole = jax.sharding.PartitionSpec()
+    each = self.slices.each(
+      self._of_slice,
+      (self.specs, rows_spec, whole, whole),
+      (whole, whole),
+    )
+    around = {name: x for name, x in batch.items() if name != "rows"}
+    return each(params, batch["rows"], around, key)
+
+  def _of_slice(self, params, rows, around, key):
+    params = self.slices.gather_parameters(params, self.specs)
+    parts = self.embed(params["model"], rows, key)
+    tau = states.temperature(params, self.temperature)
+    value, metrics = losses.contrastive(
+      self._vectors(parts, **around),
+      temperature=tau,
+      gather=self.slices.gather,
+      total=self.slices.total,
+      **self.loss,
+    )
+    if "log_scale" in params["loss"]:
+      # The same on every slice; the mean says so to the compiler.
+      tau = self.slices.total(tau) / self.slices.count
+    return value, {**metrics, "temperature": jnp.asarray(tau)}
+
+  def _vectors(self, parts, group, parallel=None):
+    """This slice's pairs: its share of each part, padded to a multiple."""
+    batch, count = group.shape[0], self.slices.count
+    passages_ND = parts["passage"]
+    width = passages_ND.shape[1]
+    share = {"q_bD": parts["query"], "p_bD": passages_ND[:batch]}
+    if passages_ND.shape[0] > batch:
+      # A pair's hard negatives side by side, so that they stay with it.
+      share["n_cD"] = passages_ND[batch:].reshape(batch, -1)
+    if "parallel" in parts:
+      share["parallel_bD"] = parts["parallel"]
+    extra = -batch % count
+    own: dict[str, Any] = {
+      name: self.slices.sum_and_split(_pad(x, extra))
+      for name, x in share.items()
+    }
+    own["n_cD"] = own.get("n_cD", passages_ND[:0]).reshape(-1, width)
+    index_B = jnp.arange(batch + extra)
+    own["index_b"] = self.slices.own_share(index_B)
+    own["valid_b"] = self.slices.own_share(index_B < batch)
+    own["group_b"] = self.slices.own_share(_pad(group, extra))
+    if parallel is not None and "parallel" in parts:
+      own["has_parallel_b"] = self.slices.own_share(_pad(parallel, extra))
+    return losses.Vectors(**own)
+
+
+def _pad(x, extra):
+  if not extra:
+    return x
+  return jnp.pad(x, ((0, extra), *((0, 0),) * (x.ndim - 1)))
