@@ -22,14 +22,36 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
   "mode",
   None,
-  [*_TURNS, "report", "search"],
+  [*_TURNS, "report", "search", "plan"],
   "What to do; without it train, evaluate and export in turn. report makes the"
   " page of --runs in --workdir and needs no --config; search answers the query"
-  " behind the flags over the first evaluation task's candidates.",
+  " behind the flags over the first evaluation task's candidates; plan compiles"
+  " the train step for --topology and tells what it needs there.",
 )
 _RUNS = flags.DEFINE_list("runs", [], "Folders of the runs of a report.")
 _BASELINE = flags.DEFINE_string(
   "baseline", None, 'System that a report compares with: "RUN: SYSTEM".'
+)
+_TOPOLOGY = flags.DEFINE_string(
+  "topology", None, "What a plan is for: a TPU slice as v5e:4x4, or cpu:N."
+)
+_SEARCH = flags.DEFINE_enum(
+  "search",
+  None,
+  ["chunk", "batch"],
+  "A plan looks for the largest train.chunk_tokens or batch that fits.",
+)
+_MEAN_TOKENS = flags.DEFINE_list(
+  "mean_tokens",
+  [],
+  "QUERY,PASSAGE: tokens that a plan assumes of them on average; by default the"
+  " lengths that they are cut at.",
+)
+_SHORTEST = flags.DEFINE_integer(
+  "shortest_text", 5, "Tokens that a plan assumes of the shortest text."
+)
+_UTILISATION = flags.DEFINE_float(
+  "utilisation", 0.4, "Share of the peak at which a plan bounds pairs/s."
 )
 
 
@@ -45,6 +67,10 @@ def main(argv: list[str]) -> None:
     )
   if _CONFIG.value is None and mode != "report":
     raise app.UsageError("--config is missing; give a file of configs/")
+  if _WORKDIR.value is None and mode != "plan":
+    raise app.UsageError("--workdir is missing; give the folder of the run")
+  if _TOPOLOGY.value is None and mode == "plan":
+    raise app.UsageError("--topology is missing; give one such as v5e:4x4")
   if mode == "report" and not _RUNS.value:
     raise app.UsageError("--runs is missing; give the folders of runs")
   _quiet()
@@ -59,6 +85,9 @@ def main(argv: list[str]) -> None:
 
 def _do(mode: str | None, arguments: list[str]) -> None:
   # Imported here: a wrong flag is told before seconds of imports.
+  if mode == "plan":
+    _plan()
+    return
   workdir = pathlib.Path(str(_WORKDIR.value))
   if mode == "report":
     from hybridret_jax import report
@@ -84,6 +113,26 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     print(search.search(config, workdir, arguments[0]))
 
 
+def _plan() -> None:
+  from hybridret_jax import preflight
+
+  try:
+    means = [float(number) for number in _MEAN_TOKENS.value]
+  except ValueError as error:
+    raise ValueError(f"--mean_tokens: {error}; give QUERY,PASSAGE") from error
+  fits = preflight.plan(
+    _CONFIG.value,
+    pathlib.Path(_WORKDIR.value) if _WORKDIR.value else None,
+    topology=_TOPOLOGY.value or "",
+    mean_tokens=means,
+    shortest=_SHORTEST.value or 0,
+    search=_SEARCH.value,
+    utilisation=_UTILISATION.value or 0.0,
+  )
+  if not fits:
+    sys.exit(1)
+
+
 def _quiet() -> None:
   """Shows what this package says; of its libraries, warnings only."""
   if not flags.FLAGS["verbosity"].present:
@@ -98,7 +147,6 @@ def _quiet() -> None:
 
 def run() -> None:
   """Parses the flags and runs; a misspelt one names the nearest right one."""
-  flags.mark_flags_as_required(["workdir"])
   try:
     app.run(main)
   except (AttributeError, KeyError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 TIER_ROWS = 2**20  # Rows of tier i are numbered from i * TIER_ROWS.
 # Attention over a row of L tokens costs L / (6 D) of its dense layers (2 L D
 # of 12 D² multiply-adds a token) in a model of width D: 384 to 768.
-_ATTENTION = 1 / 4096
+_DENSE = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,9 +288,12 @@ def text_lengths(offsets: np.ndarray, texts: np.ndarray) -> np.ndarray:
   return np.where(texts >= 0, offsets[texts + 1] - offsets[texts], 0)
 
 
-def row_cost(row_length: int) -> float:
-  """Work of a row, in tokens that only go through dense layers."""
-  return row_length * (1 + row_length * _ATTENTION)
+def row_cost(row_length: int) -> int:
+  """Work of a row: a token's dense layers are 4096, attention its row length.
+
+  A whole number, so that every host adds costs up to the same sum.
+  """
+  return row_length * (_DENSE + row_length)
 
 
 def _of_first(values, is_first):

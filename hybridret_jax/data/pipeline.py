@@ -94,8 +94,9 @@ def plan_layout(
     apart: see `Layout`.
     row_lengths: see `Layout`.
     row_counts: shapes to use, the number of rows of each tier in each; empty
-      measures `sample` batches and chooses `shapes` shapes for them. One more
-      that any batch fits is added; it is compiled only if it is ever needed.
+      measures `sample` batches and chooses `shapes` shapes for them, and a
+      larger one. Then one is added that any batch fits. These two are compiled
+      only if they are ever needed.
     row_multiple: every measured number of rows is a multiple of it; the slices
       that rows are split into must divide it.
     shapes: see `row_counts`.

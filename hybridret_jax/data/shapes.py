@@ -14,7 +14,8 @@ Shape = tuple[int, ...]  # Rows of each tier.
 
 _LONGER = 16  # Numbers of longer rows that are tried.
 _SHORTEST = 40  # Numbers of the shortest rows that are tried beside each.
-_MARGIN = 0.1  # Rows beyond what the sample needs, in one shape more.
+_NEVER = 2**40  # Rows, where no number of them is enough.
+_MARGIN = 10  # One shape has a row more for each 10 that the sample needs.
 
 
 def choose(
@@ -25,6 +26,8 @@ def choose(
   number: int,
 ) -> list[tuple[Shape, ...]]:
   """Shapes such that the first that fits a batch costs least on average.
+
+  Computed in whole numbers, so that every host chooses the same.
 
   Args:
     lengths: tokens of each text of each pack of each sampled batch.
@@ -44,7 +47,7 @@ def choose(
     packs.append((shapes, cost_C, fits_BC))
   found = _together(packs, number)
   more = [
-    tuple(_round_up(count * (1 + _MARGIN), multiple) for count in shape)
+    tuple(_round_up(n - (-n // _MARGIN), multiple) for n in shape)
     for shape in found[0]  # The one that everything fits.
   ]
   return sorted(
@@ -89,13 +92,13 @@ def _candidates(sizes, row_lengths, multiple):
     need_B = np.array(
       [_shortest(x, longer, row_lengths, multiple) for x in sizes]
     )
-    some = np.unique(need_B[np.isfinite(need_B)])
-    at = np.linspace(0, len(some) - 1, min(len(some), _SHORTEST))
-    for need in some[np.round(at).astype(int)].astype(int).tolist():
+    needs = np.unique(need_B[need_B < _NEVER])
+    for need in _spread(needs, _SHORTEST).tolist():
       if need or any(longer):
         shapes.append((need, *longer))
         fits.append(need_B <= need)
-  shapes.append((_round_up(some[-1], multiple) or multiple, *longer))
+  # The last are the most longer rows, which all of the sample fits.
+  shapes.append((int(needs.max(initial=0)) or multiple, *longer))
   fits.append(np.ones(len(sizes), bool))
   return shapes, np.array(fits).T
 
@@ -105,9 +108,15 @@ def _longer(sizes, row_lengths, multiple):
   need_BT = np.array([_own_rows(batch, row_lengths) for batch in sizes])[:, 1:]
   least, most = need_BT.min(0), need_BT.max(0)
   most = np.where(most, most + multiple, 0)
-  spread = np.ceil(np.linspace(least, most, _LONGER))
-  rows = [tuple(_round_up(n, multiple) for n in step) for step in spread]
+  steps = [least - (least - most) * i // (_LONGER - 1) for i in range(_LONGER)]
+  rows = [tuple(_round_up(n, multiple) for n in x.tolist()) for x in steps]
   return list(dict.fromkeys(rows))
+
+
+def _spread(values, number):
+  """At most `number` of the values, evenly, with the first and the last."""
+  number = min(len(values), number)
+  return values[np.arange(number) * (len(values) - 1) // max(number - 1, 1)]
 
 
 def _own_rows(sizes, row_lengths):
@@ -121,11 +130,11 @@ def _own_rows(sizes, row_lengths):
 
 
 def _shortest(sizes, longer, row_lengths, multiple):
-  """Shortest rows that a batch needs beside the longer ones; inf: too few."""
+  """Shortest rows that a batch needs beside the longer ones."""
   for tier in reversed(range(1, len(row_lengths))):
     _, sizes = packing.best_fit(sizes, row_lengths[tier], longer[tier - 1])
     if sizes and sizes[0][0] > row_lengths[tier - 1]:
-      return np.inf
+      return _NEVER
   return _round_up(_rows(sizes, row_lengths[0]), multiple)
 
 
@@ -187,4 +196,4 @@ def _fewest(cost_C, fits_BC, number):
 
 
 def _round_up(value, multiple):
-  return -(-int(np.ceil(value)) // multiple) * multiple
+  return -(-value // multiple) * multiple

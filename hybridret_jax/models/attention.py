@@ -99,7 +99,7 @@ def dot_product(
 ) -> jax.Array:
   """`attend` through `jax.nn.dot_product_attention` ("cudnn" or "xla")."""
   same_R1LM = segments_RL[:, None, :, None] == segments_RL[:, None, None, :]
-  mixed_RLHK = jax.nn.dot_product_attention(
+  mixed_RLHK = jax.nn.dot_product_attention(  # pyright: ignore[reportCallIssue]
     q_RHLK.swapaxes(1, 2),
     k_RHLK.swapaxes(1, 2),
     v_RHLK.swapaxes(1, 2),
@@ -134,7 +134,9 @@ def splash(
   )
   block = next(b for b in (512, 256, 128) if not length % b)
   names = ("q", "kv", "kv_compute", "q_dkv", "kv_dkv", "kv_dkv_compute")
-  sizes: dict[str, Any] = {f"block_{name}": block for name in (*names, "q_dq", "kv_dq")}
+  sizes: dict[str, Any] = {
+    f"block_{name}": block for name in (*names, "q_dq", "kv_dq")
+  }
   kernel = splash_attention.make_splash_mha(
     mask,
     head_shards=1,

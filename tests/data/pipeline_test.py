@@ -113,6 +113,7 @@ def check_texts(parts, batch, texts, counts):
     run = tokens.ids[tokens.offsets[text] : tokens.offsets[text + 1]]
     np.testing.assert_array_equal(ids, run if text >= 0 else [])
   assert batch.tokens == sum(len(ids) for ids in found)
+  assert batch.attended == sum(len(ids) ** 2 for ids in found)
 
 
 def test_a_batch_is_the_same_from_any_start(parts):
@@ -210,7 +211,7 @@ def test_shapes_are_a_handful(parts, apart):
     tuple(tier[0].shape for pack in batch.rows.values() for tier in pack)
     for batch in batches
   }
-  assert 1 < len(programs) <= len(chosen.shapes[0]) <= 4
+  assert 1 < len(programs) <= len(chosen.shapes[0]) <= 5
   assert {len(shapes) for shapes in chosen.shapes} == {len(chosen.shapes[0])}
   assert all(rows % 4 == 0 for shapes in programs for rows, _ in shapes)
   assert {length for shapes in programs for _, length in shapes} == {16, 64}

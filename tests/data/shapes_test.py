@@ -73,19 +73,24 @@ def test_more_shapes_pad_less():
   assert shares[0] > 1.5 * shares[-1]
 
 
-def test_no_other_choice_of_two_costs_less():
-  """Only one is free, as everything fits the other: all can be tried."""
-  batches = sample(3, count=30, pairs=6)
-  tiers = (32,)
-  (first,), (last,), _ = shapes.choose(
-    batches, row_lengths=tiers, multiple=1, number=2
+def test_no_other_choice_of_four_costs_less():
+  """Everything fits one of them, so all choices of three can be tried."""
+  needs = range(1, 21)
+  chosen = shapes.choose(
+    [[np.full(rows, 32)] for rows in needs],
+    row_lengths=(32,),
+    multiple=1,
+    number=4,
   )
+  *three, whole = [rows for ((rows,),) in chosen[:4]]
 
-  def rows(shape):
-    both = [(shape,), (last,)]
-    return sum(both[taken(batch, both, tiers)][0][0] for batch in batches)
+  def rows_of(counts):
+    return sum(min(n for n in (*counts, whole) if n >= rows) for rows in needs)
 
-  assert rows(first) == min(rows((n,)) for n in range(1, last[0]))
+  assert whole == 20
+  assert rows_of(three) == min(
+    rows_of(others) for others in itertools.combinations(range(1, 20), 3)
+  )
 
 
 def test_one_place_in_the_list_is_one_program_for_two_packs():
@@ -116,7 +121,9 @@ def test_any_batch_fits_the_last_shape(kinds, multiple, data):
   shape = shapes.any_batch(kinds, tiers, multiple)
   assert all(n % multiple == 0 for n in shape)
   lengths = [
-    data.draw(st.lists(st.integers(0, most), min_size=n, max_size=n))
+    data.draw(
+      st.lists(st.sampled_from((most, most // 2, 0)), min_size=n, max_size=n)
+    )
     for n, most in kinds
   ]
   lengths = np.array(list(itertools.chain(*lengths)))

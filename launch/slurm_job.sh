@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What a job of slurm.sh runs: hybridret_jax.main in all its processes.
+#
+#   sbatch ... launch/slurm_job.sh gpu|node FILE|- FLAGS
+#
+# Of FILE it takes the line of its place in the array, from 0.
+set -euo pipefail
+# sbatch runs a copy of this file, which lies elsewhere.
+cd "$SLURM_SUBMIT_DIR"
+
+per=$1 file=$2
+shift 2
+if [[ $file != - ]]; then
+  # xargs splits the line into words as a shell would.
+  mapfile -t words < <(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$file" |
+    xargs printf '%s\n')
+  set -- "${words[@]}" "$@"
+fi
+if [[ $per == node ]]; then
+  # Under srun JAX gives a process one GPU, unless told.
+  JAX_LOCAL_DEVICE_IDS=$(seq -s , 0 $((SLURM_GPUS_ON_NODE - 1)))
+  export JAX_LOCAL_DEVICE_IDS
+fi
+# srun no longer takes it over from sbatch by itself.
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
+
+trap 'echo "The time limit is near."; scontrol requeue "$SLURM_JOB_ID"' USR1
+
+echo "$(date -u +%FT%TZ) ${*@Q}"
+srun --kill-on-bad-exit=1 .venv/bin/python -m hybridret_jax.main "$@" &
+step=$!
+# A signal ends `wait`, not the step.
+while kill -0 "$step" 2>/dev/null; do
+  status=0
+  wait "$step" || status=$?
+done
+exit "$status"

@@ -1,0 +1,56 @@
+"""Bugs of the encoder, its pooling and its weights on disk."""
+
+from tests.mutations.mutation import Mutation
+
+MUTATIONS = (
+  Mutation(
+    name="last_token_pooled",
+    bug="A text's vector is its last token's state, whatever was trained.",
+    known_from="Tevatron's JAX encoder",
+    file="hybridret_jax/models/dual_encoder.py",
+    old='      if self.pooling != "mean":\n'
+    "        taken_RL &= positions_RL == 0\n",
+    new="      after_RL = jnp.pad(segments_RL[:, 1:], ((0, 0), (0, 1)))\n"
+    "      taken_RL &= segments_RL != after_RL\n",
+    tests=("tests/models/parity_test.py::test_tiny_models_equal_torch[bert]",),
+  ),
+  Mutation(
+    name="mask_by_place_on_the_device",
+    bug="Dropout follows from a row's place on its device, so that devices"
+    " share masks.",
+    known_from="",
+    file="hybridret_jax/models/encoder.py",
+    old="return jnp.where(jax.vmap(keep)(row_R), x_RLD * scale, 0)",
+    new="place_R = jnp.arange(len(row_R))\n"
+    "  return jnp.where(jax.vmap(keep)(place_R), x_RLD * scale, 0)",
+    tests=(
+      "tests/models/encoder_test.py::test_dropout_keeps_its_share_and_its_rows",
+    ),
+  ),
+  Mutation(
+    name="square_kernels_untransposed",
+    bug="Exported kernels of attention load everywhere and mean nothing.",
+    known_from="transformers #12506, #12554",
+    file="hybridret_jax/models/weights.py",
+    old="np.ascontiguousarray(x.T if kernel else x)",
+    new="np.ascontiguousarray(\n"
+    "          x.T if kernel and x.shape[0] != x.shape[1] else x\n"
+    "        )",
+    tests=(
+      "tests/models/huggingface_test.py"
+      "::test_tensors_survive_the_way_there_and_back[bert]",
+    ),
+  ),
+  Mutation(
+    name="heads_kernel_untransposed",
+    bug="The exported dense layer of LaBSE's head loads and means nothing.",
+    known_from="transformers #12506, #12554",
+    file="hybridret_jax/models/folder.py",
+    old='"linear.weight": np.ascontiguousarray(kernel.T),',
+    new='"linear.weight": np.ascontiguousarray(kernel),',
+    tests=(
+      "tests/models/huggingface_test.py"
+      "::test_a_written_folder_reads_back[cls_dense_tanh-0-True]",
+    ),
+  ),
+)

@@ -1,0 +1,10 @@
+"""All planted bugs, by name."""
+
+from tests.mutations import data, models, parallel, retrieval, training
+from tests.mutations.mutation import Mutation
+
+ALL: dict[str, Mutation] = {
+  mutation.name: mutation
+  for room in (training, parallel, models, retrieval, data)
+  for mutation in room.MUTATIONS
+}
