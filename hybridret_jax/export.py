@@ -61,16 +61,22 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   made = model.make(config, tokenizer_folder)
   params, step = trained.parameters(config, made, mesh, workdir)
   expected = _embed(config, made, mesh, params)
-  if not hosts.is_first():
-    return
+  params = hosts.whole(params)
+  if hosts.is_first():
+    _export(config, workdir, made, params, step, expected, tokenizer_folder)
+  # JAX's shutdown waits minutes only, and the others are there already.
+  hosts.sync("exported")
+
+
+def _export(config, workdir, made, params, step, expected, tokenizer_folder):
   target = workdir / config.export.folder
   with tempfile.TemporaryDirectory(
     dir=workdir, prefix=".export-", ignore_cleanup_errors=True
   ) as aside:
     folder = pathlib.Path(aside) / "export"
     folder.mkdir()
-    _write(config, made, jax.device_get(params), folder, tokenizer_folder)
-    _check(config, mesh, folder, expected)
+    _write(config, made, params, folder, tokenizer_folder)
+    _check(config, folder, expected)
     card = _card(config, made, workdir, step)
     for place in _towers(folder).values():
       (place / "README.md").write_text(card, "utf-8")
@@ -112,7 +118,8 @@ def _towers(folder: pathlib.Path) -> dict[str, pathlib.Path]:
   return {side: folder / side for side in ("query", "passage")}
 
 
-def _check(config, mesh, folder, expected):
+def _check(config, folder, expected):
+  mesh = meshes.local()  # The first process is alone here.
   loaded_config = config.copy_and_resolve_references()
   with loaded_config.unlocked():
     loaded_config.model.init = str(folder)

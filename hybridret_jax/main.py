@@ -73,14 +73,21 @@ def main(argv: list[str]) -> None:
     raise app.UsageError("--topology is missing; give one such as v5e:4x4")
   if mode == "report" and not _RUNS.value:
     raise app.UsageError("--runs is missing; give the folders of runs")
+  if "://" in str(_WORKDIR.value):
+    raise app.UsageError(
+      f"--workdir={_WORKDIR.value}: only folders are written; mount the bucket"
+      " and give its folder (docs/running.md)"
+    )
   _quiet()
   try:
     _do(mode, arguments)
   except (ValueError, FileNotFoundError, FloatingPointError) as error:
     if os.environ.get("HYBRIDRET_TRACEBACK"):
       raise
+    from hybridret_jax.parallel import hosts
+
     print(f"error: {error}", file=sys.stderr)
-    sys.exit(1)
+    hosts.leave(1)
 
 
 def _do(mode: str | None, arguments: list[str]) -> None:
@@ -97,6 +104,7 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     return
   from hybridret_jax import evaluate, export, search, train
   from hybridret_jax.assembly import check, devices
+  from hybridret_jax.parallel import hosts
 
   verbs = {
     "train": train.train,
@@ -106,11 +114,15 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   config = _CONFIG.value
   modes = [mode] if mode in verbs else list(verbs) if mode is None else []
   devices.start(config)
+  if not hosts.is_first():
+    logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
   check.whole(config, modes or ["evaluate"])
   for turn in modes:
     verbs[turn](config, workdir)
   if mode == "search":
-    print(search.search(config, workdir, arguments[0]))
+    found = search.search(config, workdir, arguments[0])
+    if hosts.is_first():
+      print(found)
 
 
 def _plan() -> None:

@@ -68,6 +68,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       if start == 0 and validate and every.evaluate_every:
         _, found = validate(states.judged(state))
         log.write(0, found)
+      part, parts = hosts.part(meshes.rows_sharding(mesh))
       batches = pipeline.batches(
         data.composer,
         data.tokens,
@@ -75,8 +76,8 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
         seed=config.seed,
         start_step=start,
         total_steps=total,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
+        process_index=part,
+        process_count=parts,
       )
       steps_meter.restart()  # The first evaluation is no training.
       for batch in steps_meter.timed(batches):
@@ -118,9 +119,11 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           improved = best is None or figure > best
           best, since_best = (figure, 0) if improved else (best, since_best + 1)
         stop = bool(every.patience) and since_best >= every.patience
+        told_to_end = hosts.preempted(done)
         if (
           figure is not None
           or stop
+          or told_to_end
           or _due(done, every.checkpoint_every, total)
         ):
           steps_meter.settle()
@@ -133,6 +136,9 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           )
           if hosts.is_first():
             throughput.save(workdir, steps_meter.card())
+        if told_to_end:
+          _LOG.info("Told to end; step %d is saved.", done)
+          raise SystemExit(143)  # As of a process that SIGTERM ends.
         if stop:
           _LOG.info(
             "Stopped at step %d: no better figure in %d evaluations.",

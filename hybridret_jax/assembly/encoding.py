@@ -79,6 +79,7 @@ class TextEncoder:
       unit_scale=True,
       delay=2,
       leave=None,  # Of the outermost bar only.
+      disable=not hosts.is_first(),
     ) as bar:
       for numbers, z_SD in self._vectors(params, tokens, side):
         if z_ND is None:

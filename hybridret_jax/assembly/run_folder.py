@@ -4,7 +4,6 @@ import json
 import logging
 import pathlib
 
-import jax
 import ml_collections
 
 from hybridret_jax.assembly import model, training_data
@@ -69,10 +68,8 @@ def tokenizer(
   folder = workdir / "tokenizer"
   if corpus is not None and hosts.is_first():
     training_data.train_tokenizer(config, corpus, folder)
-  if corpus is not None and jax.process_count() > 1:
-    from jax.experimental import multihost_utils
-
-    multihost_utils.sync_global_devices("tokenizer")
+  if corpus is not None:
+    hosts.sync("tokenizer")
   if not (folder / "tokenizer.json").is_file():
     raise ValueError(f"{folder}: no tokenizer yet; run --mode=train first")
   return folder

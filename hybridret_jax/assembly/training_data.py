@@ -16,6 +16,7 @@ from hybridret_jax.data import (
   tokenizer,
 )
 from hybridret_jax.data.corpora import cldr
+from hybridret_jax.parallel import hosts
 
 CLDR = "cldr:"
 
@@ -51,7 +52,10 @@ def place(config: ml_collections.ConfigDict, spec: str) -> str:
   """
   if spec.startswith(CLDR):
     folder = cache_folder(config) / "cldr"
-    cldr.write(folder)
+    if hosts.is_first():
+      cldr.write(folder)
+    hosts.sync("embedded corpus")
+    cldr.write(folder)  # Where the disk is not the first process's.
     return str(folder / (spec[len(CLDR) :] or "pairs"))
   if spec.startswith("tfds:"):
     return spec

@@ -6,6 +6,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ("data", "fsdp", "tensor")
@@ -42,6 +43,11 @@ def make(data: int = -1, fsdp: int = 1, tensor: int = 1) -> Mesh:
   sizes = fill(data, fsdp, tensor, jax.device_count())
   # make_mesh defaults to Explicit axes, which linen layers cannot name.
   return jax.make_mesh(sizes, AXES, axis_types=(AxisType.Auto,) * 3)
+
+
+def local() -> Mesh:
+  """A mesh of one device of this process, for what it does alone."""
+  return Mesh(np.array(jax.local_devices()[:1]).reshape(1, 1, 1), AXES)
 
 
 def fill(

@@ -10,6 +10,7 @@ from typing import Any
 import tensorboardX
 import tqdm
 
+from hybridret_jax.parallel import hosts
 from hybridret_jax.reporting import atomic
 
 FILE = "metrics.jsonl"
@@ -20,14 +21,17 @@ class TrainingLog:
 
   A resumed run goes on after the step that it restored: later lines, which an
   interrupted run has left, are dropped, so a step is logged once. A fresh run
-  (start_step 0) starts an empty file.
+  (start_step 0) starts an empty file. Of several processes only the first one
+  writes.
   """
 
   def __init__(self, folder: str | os.PathLike, *, start_step: int = 0):
     self._path = pathlib.Path(folder) / FILE
+    self._board = None
+    if not hosts.is_first():
+      return
     self._path.parent.mkdir(parents=True, exist_ok=True)
     _truncate(self._path, start_step)
-    self._lines = self._path.open("a", encoding="utf-8")
     self._board = tensorboardX.SummaryWriter(
       str(self._path.parent / "tensorboard"),
       purge_step=start_step + 1 if start_step else 0,
@@ -43,19 +47,22 @@ class TrainingLog:
 
   def write(self, step: int, metrics: dict[str, Any]) -> None:
     """Logs numbers of one step; one that is not finite is stored as null."""
+    if self._board is None:
+      return
     record: dict[str, Any] = {"step": int(step)}
     for key, value in metrics.items():
       number = value if isinstance(value, int) else float(value)
       record[key] = number if math.isfinite(number) else None
       # TensorBoard takes no @ in a name.
       self._board.add_scalar(key.replace("@", "_"), number, step)
-    self._lines.write(json.dumps(record, allow_nan=False) + "\n")
-    self._lines.flush()
+    # Closed each time: only then is it safe in a mounted bucket.
+    with self._path.open("a", encoding="utf-8") as lines:
+      lines.write(json.dumps(record, allow_nan=False) + "\n")
 
   def close(self) -> None:
-    """Flushes and closes both files."""
-    self._lines.close()
-    self._board.close()
+    """Closes the files."""
+    if self._board is not None:
+      self._board.close()
 
 
 def read(folder: str | os.PathLike) -> list[dict[str, Any]]:
@@ -98,6 +105,7 @@ def progress(total: int, *, start: int = 0, name: str = "train") -> tqdm.tqdm:
     desc=name,
     unit="step",
     dynamic_ncols=True,
+    disable=not hosts.is_first(),
     mininterval=0.5 if sys.stderr.isatty() else 20,
   )
 

@@ -52,12 +52,22 @@ def write(folder, *, seed=0):
     _write_all(pathlib.Path(aside), seed=seed)
     (pathlib.Path(aside) / _STAMP).write_text(json.dumps(stamp) + "\n")
     os.chmod(aside, 0o755)
-    if folder.exists():
-      shutil.rmtree(folder)
-    os.replace(aside, folder)
+    _replace(aside, folder, stamp)
   except BaseException:
     shutil.rmtree(aside, ignore_errors=True)
     raise
+
+
+def _replace(aside, folder, stamp):
+  """Puts `aside` in the place of `folder`, unless another process just has."""
+  try:
+    if folder.exists() and _read_stamp(folder) != stamp:
+      shutil.rmtree(folder)
+    os.replace(aside, folder)
+  except OSError:
+    if _read_stamp(folder) != stamp:
+      raise
+    shutil.rmtree(aside)
 
 
 def _stamp(seed):
