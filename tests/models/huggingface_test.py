@@ -135,11 +135,12 @@ def test_a_written_folder_reads_back(tiny, tmp_path, pooling, projection, tied):
     config, pooling=pooling, projection=projection, tied=tied
   )
   row = jnp.zeros((1, 4), jnp.int32)
+  tier = (row, row, row, row, jnp.zeros(1, jnp.int32))
 
   def init(key):
-    return module.init(
-      key, row, row, row, row, num_texts=1, method="every_tower"
-    )["params"]
+    return module.init(key, (tier,), num_texts=1, method="every_tower")[
+      "params"
+    ]
 
   params = jax.device_get(nn.unbox(init(jax.random.key(3))))
   (tmp_path / "tokenizer.json").write_text("{}")
@@ -181,10 +182,9 @@ def test_a_projection_that_is_not_there_is_drawn_from_the_seed(tiny):
   config = huggingface.read_config(tiny)
   module = dual_encoder.DualEncoder(config, projection=8)
   row = jnp.zeros((1, 4), jnp.int32)
+  tier = (row, row, row, row, jnp.zeros(1, jnp.int32))
   abstract = jax.eval_shape(
-    lambda key: nn.unbox(
-      module.init(key, row, row, row, row, num_texts=1)["params"]
-    ),
+    lambda key: nn.unbox(module.init(key, (tier,), num_texts=1)["params"]),
     jax.random.key(0),
   )
   one, same, other = (
