@@ -82,10 +82,8 @@ def main() -> None:
       )
   rows.append(_encoding(text_tokenizer, args))
   print(table(rows))
-  settings = {
-    name: str(value) if isinstance(value, pathlib.Path) else value
-    for name, value in vars(args).items()
-  }
+  places = {"data", "tokenizer", "out", "cache"}
+  settings = {k: v for k, v in vars(args).items() if k not in places}
   saved = {"settings": settings, "rows": rows}
   args.out.write_text(json.dumps(saved, indent=1) + "\n")
 
@@ -162,7 +160,8 @@ def measure_encoding(
     row_lengths: of our rows; the last is what texts are cut at.
     tokens: of our calls.
   """
-  slots = dict.fromkeys(("ours", "dynamic", "dynamic_sorted", "fixed"), 0)
+  ways = ("ours", "dynamic", "dynamic_sorted", "fixed")
+  slots: dict[str, int] = dict.fromkeys(ways, 0)
   shapes = set()
   for side in lengths:
     planned = calls.plan(side, row_lengths=row_lengths, tokens=tokens, slices=1)

@@ -223,9 +223,10 @@ def _devices(config) -> Iterator[str]:
     yield str(error)
     return
   slices = data * fsdp
-  name = "row_counts" if config.packing.row_counts else "row_multiple"
   counts = {n for shape in config.packing.row_counts for n in shape}
-  for count in sorted(counts or {config.packing.row_multiple}):
+  # The shape that any batch fits follows row_multiple in either case.
+  for count in sorted({*counts, config.packing.row_multiple}):
+    name = "row_counts" if count in counts else "row_multiple"
     if count % slices:
       up = -(-count // slices) * slices
       yield (
