@@ -17,7 +17,7 @@ from hybridret_jax.training import state as states
 Embed = Callable[[Any, Any, jax.Array], dict[str, jax.Array]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Objective:
   """The loss of a global batch as a function of the parameters.
 

@@ -77,7 +77,7 @@ def test_equals_pair_by_pair(chunk_tokens):
     hard_negative_weight=WEIGHT,
   )
   with meshes.use(mesh):
-    value, _ = tiny.jit(lambda *arguments: minimised(*arguments))(
+    value, _ = tiny.jit(minimised)(
       first.params, tiny.place(batch(), mesh), jax.random.key(0)
     )
   np.testing.assert_allclose(value, expected(), rtol=1e-5)
