@@ -50,11 +50,11 @@ _POSITIVE = (
   "optimizer.learning_rate",
   "evaluation.query_length",
   "evaluation.passage_length",
-  "evaluation.tokens_per_call",
   "evaluation.training_texts",
   "validation.max_blocks",
 )
 _NOT_NEGATIVE = (
+  "evaluation.tokens_per_call",
   "batches.negatives",
   "batches.size_exponent",
   "model.projection",

@@ -97,7 +97,7 @@ def train_step(
   once = forward(module, work)
   recomputed = {
     "none": 0,
-    "dense": _attention(module, work),
+    "dense": _attention(module, work) // 2,  # The scores.
     "full": _dense(module, work) + _attention(module, work),
   }[module.encoder.remat]
   if chunks > 1:

@@ -99,6 +99,12 @@ def replicated(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec())
 
 
+def splits_heads() -> bool:
+  """Whether the mesh in use has several devices on its `tensor` axis."""
+  mesh = jax.sharding.get_abstract_mesh()
+  return not mesh.empty and mesh.shape.get("tensor", 1) > 1
+
+
 def keep_rows_apart(x: jax.Array) -> jax.Array:
   """States that the leading axis is split as rows are, the others as they may.
 

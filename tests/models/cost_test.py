@@ -153,19 +153,19 @@ def test_rows_are_run_whole():
 
 def test_recomputation_is_reported_apart():
   work = cost.Work(tokens=300, attended=9000, texts=10)
-  attention, once = 2 * 2 * 9000 * 1024, cost.forward(module(), work)
+  scores, once = 2 * 9000 * 1024, cost.forward(module(), work)
   steps = {
     remat: cost.train_step(module(remat=remat), work)
     for remat in encoder.REMATS
   }
   assert steps["none"] == cost.Flops(3 * once, 0)
-  assert steps["dense"] == cost.Flops(3 * once, attention)
+  assert steps["dense"] == cost.Flops(3 * once, scores)
   assert steps["full"] == cost.Flops(3 * once, once)
   cached = cost.train_step(module(remat="dense"), work, chunks=4)
-  assert cached == cost.Flops(3 * once, once + attention)
+  assert cached == cost.Flops(3 * once, once + scores)
   assert (
     cached + steps["full"]
-  ).hardware == 3 * once * 2 + once * 2 + attention
+  ).hardware == 3 * once * 2 + once * 2 + scores
 
 
 def test_a_loss_of_one_direction():

@@ -1,7 +1,5 @@
 """What must not depend on devices: losses, gradients, five steps."""
 
-import functools
-
 import jax
 import optax
 
@@ -32,7 +30,7 @@ def sgd(mesh, case):
   of_batch, of_module, settings = split(case)
   model = tiny.module(**of_module)
   first, shardings = states.create(
-    functools.partial(tiny.init, model), optax.sgd(0.1), mesh, seed=0
+    tiny.start(model), optax.sgd(0.1), mesh, seed=0
   )
   minimised = tiny.make_objective(mesh, model, shardings, **settings)
   whole = meshes.replicated(mesh)

@@ -54,13 +54,23 @@ def init(model, key):
   return model.init(key, (tier,), num_texts=1, method="every_tower")["params"]
 
 
+@functools.cache
+def start(model):
+  """A model's first parameters, as what makes them of any key."""
+  made = jax.device_get(jit(functools.partial(init, model))(jax.random.key(0)))
+  return lambda key: jax.tree.map(jnp.asarray, made)
+
+
 def params(model):
-  """Fresh parameters, without their axis names."""
-  return meshes.unbox(jit(functools.partial(init, model))(jax.random.key(0)))
+  """Its first parameters, without their axis names."""
+  return meshes.unbox(start(model)(None))
 
 
-def pack(lengths, ids, *, num_texts, multiple=8):
-  """Texts into rows of two lengths, as many as fit one after another."""
+def pack(lengths, ids, *, num_texts, multiple=24):
+  """Texts into rows of two lengths, as many as fit one after another.
+
+  `multiple` is such that all batches of a size have one shape.
+  """
   tiers, short = [], TIERS[0]
   for number, length in enumerate(TIERS):
     rows, used = [], length
@@ -154,7 +164,7 @@ def setup(
   )
   tx = tx or made
   first, shardings = state.create(
-    functools.partial(init, model),
+    start(model),
     tx,
     mesh,
     seed=0,
@@ -205,7 +215,7 @@ def mesh_of(data=1, fsdp=1, tensor=1):
 def gradients(mesh, model, made, *, learnable=None, **settings):
   """(loss, gradients) of a batch, with dropout on, from one set of weights."""
   first, shardings = state.create(
-    functools.partial(init, model),
+    start(model),
     optax.sgd(0.1),
     mesh,
     seed=0,
