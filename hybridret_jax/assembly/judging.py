@@ -20,6 +20,7 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.data import sources
+from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.retrieval import evaluation, store, uncertainty
 from hybridret_jax.retrieval.tasks import task as tasks
 
