@@ -129,11 +129,15 @@ def get_config() -> ml_collections.ConfigDict:
   config.evaluation.depth = 100  # Of the rankings that bias is judged by.
   config.evaluation.run_depth = 20  # Of the TREC run files; 0 for none.
   config.evaluation.examples = 11  # Queries whose candidates are shown.
+  config.evaluation.figures = True  # Heatmaps and curves, besides tables.
+  # Vectors of trained parameters, in the cache; the start's always are kept.
+  config.evaluation.keep_vectors = True
   config.evaluation.training_texts = 500  # A language and side, at most.
   config.evaluation.query_length = 512
   config.evaluation.passage_length = 512
   config.evaluation.row_lengths = (64, 128, 256, 512)
-  config.evaluation.tokens_per_call = 8192
+  # Of all devices; 0 takes what suits the platform (assembly.judging).
+  config.evaluation.tokens_per_call = 0
 
   config.mesh = ml_collections.ConfigDict()  # parallel.mesh.make
   config.mesh.data = -1

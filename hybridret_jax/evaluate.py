@@ -83,8 +83,12 @@ def _judge(
   judged, seconds = {}, {}
   for origin, (params, _) in parameters.items():
     mine = [system for system in wanted if system.origin == origin]
+    kept = origin == "untrained" or config.evaluation.keep_vectors
     vectors = judging.encode(
-      task, encode_texts, params, cache=judging.cache_folder(config)
+      task,
+      encode_texts,
+      params,
+      cache=judging.cache_folder(config) if kept else None,
     )
     seconds[f"encode_{origin}"] = round(vectors.seconds, 1)
     known = None
@@ -179,11 +183,12 @@ def _write(
   for label, found in judged.items():
     results.save_per_query(folder, label, detail.per_query(task, found))
   results.save(folder, saved)
-  figures.save(folder, saved)
   page = tables.save(folder, saved)
-  records = training_log.read(workdir)
-  if records:
-    figures.save_curves(folder / "curves.png", records)
+  if config.evaluation.figures:
+    figures.save(folder, saved)
+    records = training_log.read(workdir)
+    if records:
+      figures.save_curves(folder / "curves.png", records)
   print(tables.macro(saved))
   print(f"\nResults, matrices and heatmaps: {page.parent}")
 

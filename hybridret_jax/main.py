@@ -22,11 +22,27 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
   "mode",
   None,
-  [*_TURNS, "report", "search", "plan"],
+  [*_TURNS, "report", "search", "plan", "study"],
   "What to do; without it train, evaluate and export in turn. report makes the"
   " page of --runs in --workdir and needs no --config; search answers the query"
   " behind the flags over the first evaluation task's candidates; plan compiles"
-  " the train step for --topology and tells what it needs there.",
+  " the train step for --topology and tells what it needs there; study runs the"
+  " cells of a config of configs/study/ and reports on them.",
+)
+_CELL = flags.DEFINE_string(
+  "cell",
+  "",
+  "A study runs this cell alone: its key, name or index, or next for one that"
+  " waits.",
+)
+_SHARD = flags.DEFINE_string(
+  "shard", "", "I/N: a study takes cells whose index is I modulo N only."
+)
+_REPORT_ONLY = flags.DEFINE_bool(
+  "report_only", False, "A study reports on the cells that are finished."
+)
+_DRY_RUN = flags.DEFINE_bool(
+  "dry_run", False, "A study prepares its data, checks and lists its cells."
 )
 _RUNS = flags.DEFINE_list("runs", [], "Folders of the runs of a report.")
 _BASELINE = flags.DEFINE_string(
@@ -69,6 +85,11 @@ def main(argv: list[str]) -> None:
     raise app.UsageError("--config is missing; give a file of configs/")
   if _WORKDIR.value is None and mode != "plan":
     raise app.UsageError("--workdir is missing; give the folder of the run")
+  is_study = _CONFIG.value is not None and "grids" in _CONFIG.value
+  if mode != "report" and is_study != (mode == "study"):
+    raise app.UsageError(
+      "a config of configs/study/ goes with --mode=study, and no other does"
+    )
   if _TOPOLOGY.value is None and mode == "plan":
     raise app.UsageError("--topology is missing; give one such as v5e:4x4")
   if mode == "report" and not _RUNS.value:
@@ -102,6 +123,9 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     runs = [pathlib.Path(run) for run in _RUNS.value]
     report.report(runs, workdir, baseline=_BASELINE.value)
     return
+  if mode == "study":
+    _study(workdir)
+    return
   from hybridret_jax import evaluate, export, search, train
   from hybridret_jax.assembly import check, devices
   from hybridret_jax.parallel import hosts
@@ -123,6 +147,22 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     found = search.search(config, workdir, arguments[0])
     if hosts.is_first():
       print(found)
+
+
+def _study(workdir: pathlib.Path) -> None:
+  from hybridret_jax import study
+
+  status = study.study(
+    _CONFIG.value,
+    workdir,
+    cell=_CELL.value or "",
+    shard=_SHARD.value or "",
+    report_only=bool(_REPORT_ONLY.value),
+    dry_run=bool(_DRY_RUN.value),
+    command=[sys.executable, "-m", "hybridret_jax.main", *sys.argv[1:]],
+  )
+  if status:
+    sys.exit(status)
 
 
 def _plan() -> None:

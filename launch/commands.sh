@@ -121,8 +121,10 @@ check_run() {
 
 # Keeps tokens, vectors and compiled programs in FOLDER, unless told where.
 default_cache() {
-  if [[ -z $(value_of --config.cache) ]]; then
-    arguments+=("--config.cache=$1")
+  local flag=--config.cache
+  [[ $(value_of --mode) != study ]] || flag=--config.run.cache
+  if [[ -z $(value_of $flag) ]]; then
+    arguments+=("$flag=$1")
   fi
 }
 

@@ -4,14 +4,18 @@
 #
 #   bash launch/slurm.sh COMMAND [--dry_run] [-- FLAGS]
 #
-#   install      makes .venv with the GPU version of JAX
-#   run          submits one run of hybridret_jax.main with FLAGS
-#   array FILE   submits one run a line of FILE, a list of flags each, to which
-#                FLAGS are added; at most PARALLEL at a time
-#   logs JOB     follows a run's log; JOB as squeue names it, 17 or 17_3
-#   resume       as run: with the same FLAGS a run goes on
-#   status       the runs that wait or go on
-#   stop JOB     ends a run
+#   install        makes .venv with the GPU version of JAX
+#   run            submits one run of hybridret_jax.main with FLAGS
+#   array FILE     submits one run a line of FILE, a list of flags each, to which
+#                  FLAGS are added; at most PARALLEL at a time
+#   study WORKERS  submits so many jobs that share a study: each takes one cell
+#                  after another, and the last one reports
+#   cells COUNT    submits one job for each of a study's cells, 0 to COUNT - 1;
+#                  at most PARALLEL at a time, and no report
+#   logs JOB       follows a run's log; JOB as squeue names it, 17 or 17_3
+#   resume         as run: with the same FLAGS a run goes on
+#   status         the runs that wait or go on
+#   stop JOB       ends a run
 #
 #   NODES=2 GPUS=8 bash launch/slurm.sh run -- \
 #     --config=configs/me5_small_hybrid.py --config.data.folder=DATA \
@@ -50,16 +54,24 @@ SECONDS_TO_REQUEUE=120
 
 main() {
   parse "$@"
-  check_verb install run array logs resume status stop
+  check_verb install run array study cells logs resume status stop
   check_settings
   case $verb in
     array) take_words 1 "the file of the runs' flags" ;;
+    study) take_words 1 "the number of workers" ;;
+    cells) take_words 1 "the number of cells" ;;
     logs | stop) take_words 1 "the number of a job" ;;
     *) take_words 0 ;;
   esac
   case $verb in
     run | resume) check_run "$verb" ;;
     array) check_lines "${words[0]}" ;;
+    study | cells)
+      [[ ${words[0]} =~ ^[1-9][0-9]*$ ]] || refuse \
+        "$verb takes a number, not '${words[0]}'"
+      check_run "$verb ${words[0]}"
+      arguments=(--mode=study "${arguments[@]}")
+      ;;
     *) take_no_arguments ;;
   esac
   "do_$verb"
@@ -84,6 +96,15 @@ do_array() {
     "--output=$LOGS/%x_%A_%a.log"
 }
 
+do_study() {
+  submit - "--array=0-$((words[0] - 1))" "--output=$LOGS/%x_%A_%a.log"
+}
+
+do_cells() {
+  submit cell "--array=0-$((words[0] - 1))${PARALLEL:+%$PARALLEL}" \
+    "--output=$LOGS/%x_%A_%a.log"
+}
+
 do_logs() {
   act tail -n 1000 -F "$LOGS/${NAME}_${words[0]}.log"
 }
@@ -96,8 +117,8 @@ do_stop() {
   act scancel "${words[0]}"
 }
 
-# Submits slurm_job.sh for FILE, or - for a single run, with more flags of
-# sbatch.
+# Submits slurm_job.sh for FILE, - where all runs have the same flags, or cell,
+# with more flags of sbatch.
 submit() {
   local file=$1 processes=$GPUS cpus=$CPUS
   shift

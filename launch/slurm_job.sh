@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # What a job of slurm.sh runs: hybridret_jax.main in all its processes.
 #
-#   sbatch ... launch/slurm_job.sh gpu|node FILE|- FLAGS
+#   sbatch ... launch/slurm_job.sh gpu|node FILE|-|cell FLAGS
 #
-# Of FILE it takes the line of its place in the array, from 0.
+# Of FILE it takes the line of its place in the array, from 0; with `cell`, that
+# place is the cell of a study.
 set -euo pipefail
 # sbatch runs a copy of this file, which lies elsewhere.
 cd "$SLURM_SUBMIT_DIR"
 
 per=$1 file=$2
 shift 2
-if [[ $file != - ]]; then
+if [[ $file == cell ]]; then
+  set -- "$@" "--cell=$SLURM_ARRAY_TASK_ID"
+elif [[ $file != - ]]; then
   # xargs splits the line into words as a shell would.
   mapfile -t words < <(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$file" |
     xargs printf '%s\n')

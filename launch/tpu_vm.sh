@@ -20,6 +20,9 @@
 #     --config=configs/me5_small_hybrid.py --config.data.folder=bucket/data \
 #     --workdir=bucket/runs/me5_small_hybrid
 #
+# Slices of different NAME that run the same study (--mode=study behind --) with
+# the same --workdir share its cells.
+#
 # Settings, each an environment variable:
 #   NAME     of the slice (hybridret)
 #   BUCKET   the bucket's name without gs://; none where there is one worker,

@@ -139,6 +139,14 @@ def test_a_job_of_an_array_takes_its_line(job, index):
   assert lines[6:] == [*shlex.split(line), "--mode=train"]
 
 
+def test_a_job_of_cells_takes_its_cell(job):
+  process = job(
+    "gpu", "cell", "--mode=study", "--workdir=a b", SLURM_ARRAY_TASK_ID="2"
+  )
+  lines = process.communicate(timeout=60)[0].splitlines()
+  assert lines[6:] == ["--mode=study", "--workdir=a b", "--cell=2"]
+
+
 def test_a_job_passes_the_status_of_its_step_on(job):
   process = job("gpu", "-", "--x=1", STATUS="3")
   process.communicate(timeout=60)

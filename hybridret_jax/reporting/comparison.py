@@ -1,15 +1,11 @@
 """Systems beside each other and tested, as Markdown and LaTeX tables."""
 
-import dataclasses
 import os
 import pathlib
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NotRequired, TypedDict
 
-import tabulate
-
-from hybridret_jax.reporting import atomic, results, tables
+from hybridret_jax.reporting import atomic, documents, results, tables
 
 
 class Entry(TypedDict):
@@ -26,20 +22,6 @@ class Entry(TypedDict):
   run: NotRequired[str]
   records: NotRequired[Sequence[dict[str, Any]]]
   examples: NotRequired[dict[str, Any] | None]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Table:
-  title: str
-  note: str
-  heads: list[str]
-  rows: list[list[str]]
-  words: int = 1  # first columns that are no numbers
-
-
-# Around the best figure of a column; no label has them. As long as Markdown's
-# own marks, so that columns stay aligned.
-_BEST = ("\ue000\ue000", "\ue001\ue001")
 
 
 def save(
@@ -74,10 +56,8 @@ def markdown(
   """
   check(entries, comparison)
   parts = [f"# {entries[0]['results']['task']}"]
-  for table in _tables(entries, comparison):
-    parts += [f"## {table.title}", table.note, _rendered(table, "github")]
-  text = "\n\n".join(part for part in parts if part) + "\n"
-  return re.sub("[\ue000\ue001]", "*", text)
+  parts += map(documents.markdown, _tables(entries, comparison))
+  return "\n\n".join(parts) + "\n"
 
 
 def latex(
@@ -88,25 +68,8 @@ def latex(
   task = entries[0]["results"]["task"]
   parts = ["% Needs \\usepackage{booktabs}."]
   for table in _tables(entries, comparison):
-    caption = _escaped(f"{task}: {table.title}. {table.note}".strip())
-    name = results.slug(f"{task} {table.title}").replace("_", "-")
-    parts.append(
-      "\\begin{table}\n\\centering\n"
-      f"\\caption{{{caption}}}\n\\label{{tab:{name}}}\n"
-      f"{_rendered(table, 'latex_booktabs')}\n\\end{{table}}"
-    )
-  text = "\n\n".join(parts) + "\n"
-  for found, command in (
-    (_BEST[0], "\\textbf{"),
-    (_BEST[1], "}"),
-    ("−", "$-$"),
-    ("–", "--"),
-    ("“", "``"),
-    ("”", "''"),
-    ("†", "\\textdagger{}"),
-  ):
-    text = text.replace(found, command)
-  return text
+    parts.append(documents.latex(table, about=task))
+  return "\n\n".join(parts) + "\n"
 
 
 def check(entries: Sequence[Entry], comparison: dict[str, Any] | None) -> None:
@@ -189,7 +152,7 @@ def note(comparison: dict[str, Any]) -> str:
 
 def _tables(
   entries: Sequence[Entry], comparison: dict[str, Any] | None
-) -> Iterator[_Table]:
+) -> Iterator[documents.Table]:
   yield _systems(entries)
   if comparison is None:
     return
@@ -205,7 +168,7 @@ def _tables(
     )
 
 
-def _systems(entries: Sequence[Entry]) -> _Table:
+def _systems(entries: Sequence[Entry]) -> documents.Table:
   """mAP in the three settings with intervals, and the language bias."""
   systems = [figures_of(entry) for entry in entries]
   columns = [
@@ -218,7 +181,7 @@ def _systems(entries: Sequence[Entry]) -> _Table:
   columns.append([tables.percent(x.get("same_language_first")) for x in pools])
   labels = [entry["label"] for entry in entries]
   heads = [f"mAP {title.lower()}" for title in tables.SETTINGS.values()]
-  return _Table(
+  return documents.Table(
     "Systems",
     "",
     ["System", *heads, "Rank distance", "First hit in query's language"],
@@ -235,14 +198,14 @@ def _column(systems, setting, metric, text, choose) -> list[str]:
   for figures, value in zip(systems, values, strict=True):
     cell = text(value)
     if cell == best:
-      cell = f"{_BEST[0]}{cell}{_BEST[1]}"
+      cell = documents.bold(cell)
     ends = tables.ends(figures, setting, metric)
     digits = 0 if text is tables.whole else 3
     cells.append(cell + (f" {tables.interval(ends, digits)}" if ends else ""))
   return cells
 
 
-def _settings(comparison: dict[str, Any]) -> _Table:
+def _settings(comparison: dict[str, Any]) -> documents.Table:
   rows = []
   for other in comparison["others"]:
     for setting, title in tables.SETTINGS.items():
@@ -260,10 +223,10 @@ def _settings(comparison: dict[str, Any]) -> _Table:
           ]
         )
   heads = ["System", "Setting", "Difference", "Interval", "p", "p (bootstrap)"]
-  return _Table("Differences", note(comparison), heads, rows, words=2)
+  return documents.Table("Differences", note(comparison), heads, rows, words=2)
 
 
-def _counts(comparison: dict[str, Any]) -> _Table:
+def _counts(comparison: dict[str, Any]) -> documents.Table:
   """How many directions are significantly better and worse."""
   rows = []
   for other in comparison["others"]:
@@ -273,7 +236,7 @@ def _counts(comparison: dict[str, Any]) -> _Table:
     left = len(tests) - better - worse
     rows.append([other["label"], *map(str, (better, worse, left))])
   heads = ["System", "Better", "Worse", "Not told apart"]
-  return _Table("Directions that differ", "", heads, rows)
+  return documents.Table("Directions that differ", "", heads, rows)
 
 
 def _directions(
@@ -281,7 +244,7 @@ def _directions(
   figures: dict[str, Any],
   baseline: dict[str, Any],
   metric: str,
-) -> _Table:
+) -> documents.Table:
   languages = figures["languages"]
   tests = other.get("directions", {})
   rows = []
@@ -293,25 +256,9 @@ def _directions(
       test = tests.get(f"{query}-{language}", {})
       mark = "*" if test.get("significant") else ""
       rows[-1].append(tables.signed(value) + mark)
-  return _Table(
+  return documents.Table(
     f"Differences by direction: “{other['label']}”",
     "Rows are query languages, columns candidate languages. * is significant.",
     ["Query", *languages, "Pool"],
     rows,
   )
-
-
-def _rendered(table: _Table, style: str) -> str:
-  count = len(table.heads) - table.words
-  return tabulate.tabulate(
-    table.rows,
-    table.heads,
-    tablefmt=style,
-    colalign=["left"] * table.words + ["right"] * count,
-    disable_numparse=True,
-  )
-
-
-def _escaped(text: str) -> str:
-  """Text with what LaTeX reads as commands made plain."""
-  return "".join(tabulate.LATEX_ESCAPE_RULES.get(x, x) for x in text)

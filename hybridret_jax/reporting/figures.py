@@ -65,7 +65,7 @@ def save(
         unseen=unseen,
       )
     for kind, drawing in drawings.items():
-      paths += _write(folder / f"{kind}_{slug}", drawing)
+      paths += write(folder / f"{kind}_{slug}", drawing)
   return paths
 
 
@@ -73,7 +73,7 @@ def save_curves(
   path: str | os.PathLike, records: Sequence[dict[str, Any]]
 ) -> list[pathlib.Path]:
   """Draws what `training_log.read` returned, beside `path` in each format."""
-  return _write(pathlib.Path(path).with_suffix(""), charts.curves(records))
+  return write(pathlib.Path(path).with_suffix(""), charts.curves(records))
 
 
 def save_comparison(
@@ -91,7 +91,7 @@ def save_comparison(
   folder = pathlib.Path(folder)
   task = entries[0]["results"]["task"]
   by_label = {x["label"]: comparison.figures_of(x) for x in entries}
-  paths = _write(
+  paths = write(
     folder / "settings", charts.settings(by_label, title=f"{task}: mAP")
   )
   if compared is None:
@@ -109,7 +109,7 @@ def save_comparison(
       unseen=unseen[label],
       metric=metric,
     )
-    paths += _write(folder / f"difference_{results.slug(label)}", drawing)
+    paths += write(folder / f"difference_{results.slug(label)}", drawing)
   return paths
 
 
@@ -138,9 +138,7 @@ def inline_svg(draw: Callable[[], mpl_figure.Figure], *, name: str) -> str:
   return re.sub(r"\n\s*", "\n", text)
 
 
-def _write(
-  stem: pathlib.Path, drawing: mpl_figure.Figure
-) -> list[pathlib.Path]:
+def write(stem: pathlib.Path, drawing: mpl_figure.Figure) -> list[pathlib.Path]:
   """`stem` with each format's ending; equal drawings give equal bytes."""
   paths = []
   for ending in FORMATS:

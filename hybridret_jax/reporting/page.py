@@ -66,49 +66,53 @@ def render(
   comparison.check(entries, compared)
   data = page_data.collect(entries, compared)
   metric = data["start"]["metric"]
-  environment = _environment()
-  script = _source("page.js")
+  script = source("page.js")
   digest = hashlib.sha256(script.encode()).digest()
-  return environment.get_template("page.html").render(
-    title=title,
-    style=markupsafe.Markup(_source("page.css")),
-    script=markupsafe.Markup(script),
-    script_hash=base64.b64encode(digest).decode(),
-    scales={
-      "s": heatmaps.palette(heatmaps.SEQUENTIAL, page_data.STEPS),
-      "d": heatmaps.palette(heatmaps.DIVERGING, page_data.DIFFERENCE_STEPS),
-    },
-    data=data,
-    start=data["start"],
-    tested=_tested(data),
-    metric=metric,
-    metric_names=tables.METRICS,
-    metric_title=tables.METRICS.get(metric, metric),
-    one=data["systems"][data["start"]["one"]],
-    other=data["systems"][data["start"]["other"]],
-    task=entries[0]["results"]["task"],
-    counts=tables.counts(entries[0]["results"]),
-    settings=tables.SETTINGS,
-    summary=[_summary(entry) for entry in entries],
-    paper_rows=paper.rows(entries[0]["results"]["task"]),
-    paper_note=paper.NOTE,
-    interval_note=_interval_note(entries),
-    compared=compared,
-    compared_note=comparison.note(compared) if compared else "",
-    seen_note=tables.SEEN_NOTE,
-    bias=_bias(entries),
-    training=_training(_runs(entries)),
-    costs=_costs(_runs(entries), costs or {}),
-    cost_note=throughput.NOTE,
-    seconds=_seconds(_runs(entries)),
-    differing=_differing(_runs(entries)),
-    runs=_runs(entries),
+  return (
+    environment()
+    .get_template("page.html")
+    .render(
+      title=title,
+      style=markupsafe.Markup(source("page.css")),
+      script=markupsafe.Markup(script),
+      script_hash=base64.b64encode(digest).decode(),
+      scales={
+        "s": heatmaps.palette(heatmaps.SEQUENTIAL, page_data.STEPS),
+        "d": heatmaps.palette(heatmaps.DIVERGING, page_data.DIFFERENCE_STEPS),
+      },
+      data=data,
+      start=data["start"],
+      tested=_tested(data),
+      metric=metric,
+      metric_names=tables.METRICS,
+      metric_title=tables.METRICS.get(metric, metric),
+      one=data["systems"][data["start"]["one"]],
+      other=data["systems"][data["start"]["other"]],
+      task=entries[0]["results"]["task"],
+      counts=tables.counts(entries[0]["results"]),
+      settings=tables.SETTINGS,
+      summary=[_summary(entry) for entry in entries],
+      paper_rows=paper.rows(entries[0]["results"]["task"]),
+      paper_note=paper.NOTE,
+      interval_note=_interval_note(entries),
+      compared=compared,
+      compared_note=comparison.note(compared) if compared else "",
+      seen_note=tables.SEEN_NOTE,
+      bias=_bias(entries),
+      training=_training(_runs(entries)),
+      costs=_costs(_runs(entries), costs or {}),
+      cost_note=throughput.NOTE,
+      seconds=_seconds(_runs(entries)),
+      differing=_differing(_runs(entries)),
+      runs=_runs(entries),
+    )
   )
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-  environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+  """Where the templates are, with what they call."""
+  made = jinja2.Environment(
     loader=jinja2.PackageLoader("hybridret_jax.reporting"),
     autoescape=True,
     trim_blocks=True,
@@ -116,12 +120,12 @@ def _environment() -> jinja2.Environment:
     undefined=jinja2.StrictUndefined,
   )
   # Characters as they are: a third of the size of \u escapes.
-  environment.policies["json.dumps_kwargs"] = {
+  made.policies["json.dumps_kwargs"] = {
     "ensure_ascii": False,
     "separators": (",", ":"),
     "allow_nan": False,
   }
-  environment.filters |= {
+  made.filters |= {
     "number": tables.number,
     "signed": tables.signed,
     "whole": tables.whole,
@@ -134,16 +138,17 @@ def _environment() -> jinja2.Environment:
     "cells": _cells,
     "difference_cells": _difference_cells,
   }
-  environment.globals |= {
+  made.globals |= {
     "difference_of": _difference_of,
     "limit_of": heatmaps.difference_limit,
     "largest": _largest,
     "is_best": _is_best,
   }
-  return environment
+  return made
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+  """A template's text as it is."""
   folder = pathlib.Path(__file__).parent / "templates"
   return (folder / name).read_text(encoding="utf-8")
 

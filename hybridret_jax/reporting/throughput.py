@@ -189,7 +189,10 @@ def _share(value: float) -> str:
   return f"{100 * value:.1f} %"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
+  """Seconds in hours, minutes or seconds; a dash where there are none."""
+  if seconds is None:
+    return "–"
   for size, unit in ((3600, "h"), (60, "min")):
     if seconds >= 2 * size:
       return f"{count(seconds / size)} {unit}"
@@ -204,7 +207,7 @@ def _plain(key: str, text: Callable[[float], str]):
 _COLUMNS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
   "Devices": ("devices", lambda run: run["devices"]),
   "Steps": _plain("steps", count),
-  "Training time": _plain("seconds", _duration),
+  "Training time": _plain("seconds", duration),
   "Pairs/s": _plain("pairs_per_second", count),
   "Tokens/s a device": _plain("tokens_per_second_per_device", count),
   "Padding": _plain("padding_share", _share),
@@ -215,7 +218,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
   "Steps compiled": (
     "step_compilations",
     lambda run: (
-      f"{run['step_compilations']} in {_duration(run['compile_seconds'])}"
+      f"{run['step_compilations']} in {duration(run['compile_seconds'])}"
     ),
   ),
   "Negatives a query": _plain("negatives_per_query", count),

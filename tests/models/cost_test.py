@@ -163,9 +163,7 @@ def test_recomputation_is_reported_apart():
   assert steps["full"] == cost.Flops(3 * once, once)
   cached = cost.train_step(module(remat="dense"), work, chunks=4)
   assert cached == cost.Flops(3 * once, once + scores)
-  assert (
-    cached + steps["full"]
-  ).hardware == 3 * once * 2 + once * 2 + scores
+  assert (cached + steps["full"]).hardware == 3 * once * 2 + once * 2 + scores
 
 
 def test_a_loss_of_one_direction():

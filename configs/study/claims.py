@@ -1,0 +1,116 @@
+"""Claims that studies judge, each with the rule that decides it.
+
+They are written before the runs. assembly/study_claims.py says what the rules
+mean.
+"""
+
+import ml_collections
+
+XQUAD_R = "xquad_r"
+MONO, CROSS = "monolingual/map", "cross_lingual/map"
+POOL, DISTANCE = "multilingual_pool/map", "multilingual_pool/rank_distance"
+MARGIN = 0.01  # Of mAP; what "at least as good" and "the same" may cost.
+
+
+def claim(
+  name,
+  sentence,
+  *,
+  source,
+  grid,
+  figure,
+  a,
+  b,
+  rule,
+  task=XQUAD_R,
+  over=(),
+  margin=None,
+  contrast=None,
+):
+  """A claim about a - b, and the rule that decides it before any run."""
+  made = ml_collections.ConfigDict()
+  made.id = name
+  made.claim = sentence
+  made.source = source
+  made.grid = grid
+  made.task = task
+  made.figure = figure
+  made.a = a
+  made.b = b
+  made.over = over
+  made.rule = rule
+  made.level = 0.95
+  if margin is not None:
+    made.margin = margin
+  if contrast is not None:
+    made.contrast = contrast
+  return made
+
+
+def of_the_paper(grid, *, fixed=(), over=(), task=XQUAD_R):
+  """The claims of arXiv 2408.10536 about the three strategies.
+
+  The paper makes them of one run each, without a test.
+  """
+  hybrid, monolingual, cross = (
+    (*fixed, ("strategy", name))
+    for name in ("hybrid", "monolingual", "cross_lingual")
+  )
+  same = {"source": "paper", "grid": grid, "task": task, "over": over}
+  return (
+    claim(
+      "hybrid_across",
+      "Hybrid batches are better than monolingual ones across languages.",
+      **(same | {"a": hybrid, "b": monolingual}),
+      figure=CROSS,
+      rule="greater",
+    ),
+    claim(
+      "hybrid_pool",
+      "Hybrid batches are better than monolingual ones in the multilingual"
+      " pool.",
+      **(same | {"a": hybrid, "b": monolingual}),
+      figure=POOL,
+      rule="greater",
+    ),
+    claim(
+      "hybrid_unseen",
+      "Hybrid batches are better than monolingual ones across languages where"
+      " one of the two was never trained on.",
+      **(same | {"a": hybrid, "b": monolingual}),
+      figure=f"macro_unseen:{CROSS}",
+      rule="greater",
+    ),
+    claim(
+      "hybrid_distance",
+      "Hybrid batches lead to a smaller rank distance than monolingual ones.",
+      **(same | {"a": hybrid, "b": monolingual}),
+      figure=DISTANCE,
+      rule="less",
+    ),
+    claim(
+      "hybrid_within_as_good",
+      "Hybrid batches are at least as good as monolingual ones within a"
+      " language.",
+      **(same | {"a": hybrid, "b": monolingual}),
+      figure=MONO,
+      rule="at_least",
+      margin=MARGIN,
+    ),
+    claim(
+      "hybrid_across_as_good",
+      "Hybrid batches are at least as good as cross-lingual ones across"
+      " languages.",
+      **(same | {"a": hybrid, "b": cross}),
+      figure=CROSS,
+      rule="at_least",
+      margin=MARGIN,
+    ),
+    claim(
+      "hybrid_within",
+      "Hybrid batches are better than cross-lingual ones within a language.",
+      **(same | {"a": hybrid, "b": cross}),
+      figure=MONO,
+      rule="greater",
+    ),
+  )
