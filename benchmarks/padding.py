@@ -94,7 +94,7 @@ def table(rows: Sequence[dict]) -> str:
   cells = [
     [
       row["texts"],
-      row.get("batch_size", f"{row.get('tokens_per_call', 0):,} tokens"),
+      row.get("batch_size") or f"{row['tokens_per_call']:,} tokens",
       row.get("row_multiple", ""),
       row["ours"],
       row["dynamic"],

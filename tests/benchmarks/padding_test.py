@@ -86,5 +86,6 @@ def test_encoding_is_counted_four_ways():
 def test_the_table_has_a_row_for_each():
   shares = {"ours": 0.05, "dynamic": 0.5, "fixed": 0.6, "shapes": []}
   batches = {"texts": "legal", "batch_size": 64, "row_multiple": 4} | shares
-  text = padding.table([batches, {"texts": "XQuAD-R"} | shares])
-  assert "| legal" in text and "5.0%" in text and "| encoded" in text
+  encoded = {"texts": "XQuAD-R", "tokens_per_call": 1024} | shares
+  text = padding.table([batches, encoded])
+  assert "| legal" in text and "5.0%" in text and "| 1,024 tokens" in text
