@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from hybridret_jax.models.dense import kept
+
 IMPLEMENTATIONS = ("auto", "xla", "splash", "cudnn")
 SPLASH_ROW = 128  # The kernel works on blocks of 128 tokens.
 
@@ -67,27 +69,58 @@ def attend(
       "xla" only.
 
   Returns:
-    The mixed values, [R, H, L, K], in the dtype of `v_RHLK`; scores and
-    softmax are float32 at least.
+    The mixed values, [R, H, L, K], in the dtype of `v_RHLK`, under the name
+    that `dense.kept` gives; scores and softmax are float32 at least.
   """
   if implementation == "splash" and not segments_RL.shape[1] % SPLASH_ROW:
-    return _splash(q_RHLK, k_RHLK, v_RHLK, segments_RL)
+    return kept(_splash(q_RHLK, k_RHLK, v_RHLK, segments_RL))
   if implementation == "cudnn":
-    return dot_product(q_RHLK, k_RHLK, v_RHLK, segments_RL, "cudnn")
+    return kept(dot_product(q_RHLK, k_RHLK, v_RHLK, segments_RL, "cudnn"))
+  # Scaled where it is small, masked by a sum and divided after the mix, so that
+  # as few passes as can be go over what has R x H x L x L numbers.
   wide = jnp.promote_types(q_RHLK.dtype, jnp.float32)
   scores_RHLM = jnp.einsum(
-    "rhlk,rhmk->rhlm", q_RHLK, k_RHLK, preferred_element_type=wide
+    "rhlk,rhmk->rhlm",
+    q_RHLK * q_RHLK.shape[-1] ** -0.5,
+    k_RHLK,
+    preferred_element_type=wide,
   )
   same_RLM = segments_RL[:, :, None] == segments_RL[:, None, :]
-  scores_RHLM = jnp.where(
-    same_RLM[:, None], scores_RHLM * q_RHLK.shape[-1] ** -0.5, -1e9
-  )
-  mix_RHLM = jax.nn.softmax(scores_RHLM, axis=-1).astype(v_RHLK.dtype)
+  masked_RLM = jnp.where(same_RLM, 0.0, -1e9).astype(wide)
+  scores_RHLM += masked_RLM[:, None]
+  # Any number in its place gives the same, so it has no gradient.
+  highest_RHL1 = jax.lax.stop_gradient(scores_RHLM.max(-1, keepdims=True))
+  weights_RHLM = jnp.exp(scores_RHLM - highest_RHL1)
+  sums_RHL1 = weights_RHLM.sum(-1, keepdims=True)
+  weights_RHLM = weights_RHLM.astype(v_RHLK.dtype)
   if drop is not None:
-    mix_RHLM = drop(mix_RHLM)
-  return jnp.einsum(
-    "rhlm,rhmk->rhlk", mix_RHLM, v_RHLK, preferred_element_type=wide
-  ).astype(v_RHLK.dtype)
+    weights_RHLM = drop(weights_RHLM)
+  mixed_RHLK = jnp.einsum(
+    "rhlm,rhmk->rhlk", weights_RHLM, v_RHLK, preferred_element_type=wide
+  )
+  return _divide(mixed_RHLK, sums_RHL1, v_RHLK.dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _divide(mixed_RHLK, sums_RHL1, dtype):
+  """mixed / sums in a dtype; the way back needs no more than that."""
+  return (mixed_RHLK / sums_RHL1).astype(dtype)
+
+
+def _divide_forward(mixed_RHLK, sums_RHL1, dtype):
+  # As in dense.py, the name has to stand here.
+  ratio_RHLK = kept(_divide(mixed_RHLK, sums_RHL1, dtype))
+  return ratio_RHLK, (ratio_RHLK, sums_RHL1)
+
+
+def _divide_backward(dtype, saved, dy_RHLK):
+  ratio_RHLK, sums_RHL1 = saved
+  dmixed_RHLK = dy_RHLK.astype(sums_RHL1.dtype) / sums_RHL1
+  dsums_RHL1 = -(dmixed_RHLK * ratio_RHLK).sum(-1, keepdims=True)
+  return dmixed_RHLK, dsums_RHL1
+
+
+_divide.defvjp(_divide_forward, _divide_backward)
 
 
 def dot_product(

@@ -175,7 +175,7 @@ class Layer(nn.Module):
     key = None
     if not deterministic and config.attention_dropout:
       key = self.make_rng("dropout")
-    mixed_TD = denses.kept(_attend(qkv_TD, inside, config, key))
+    mixed_TD = _attend(qkv_TD, inside, config, key)
     y_TD = drop_line(
       layer(width, ("heads", "embed"), "attention_out")(mixed_TD)
     )
