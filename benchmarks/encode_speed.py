@@ -38,6 +38,13 @@ _PEER_PYTHON = flags.DEFINE_string(
   "peer_python", sys.executable, "Python that has sentence-transformers."
 )
 _SHARE = flags.DEFINE_float("share", 0.1, "Of the texts; 1 takes all.", 0, 1)
+_TRIAL_SHARE = flags.DEFINE_float(
+  "trial_share",
+  1.0,
+  "Of these texts, by which the other side's setting is chosen.",
+  0.001,
+  1,
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Which share.")
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Encodings of each side.", 1)
 _BATCH_SIZES = flags.DEFINE_multi_integer(
@@ -85,8 +92,8 @@ def measure(
 ) -> dict[str, Any]:
   """Everything that was measured at one precision.
 
-  The other side's setting is chosen first, by one encoding of all texts with
-  each. Then both encode them once, of which the vectors are compared, and
+  The other side's setting is chosen first, by one encoding of the trial's
+  texts with each. Then both encode them once, of which the vectors are compared, and
   again in turns.
   """
   with pipe.Worker(
@@ -214,7 +221,11 @@ def _trial(ways, start) -> list[dict[str, Any]]:
       peer.ask("start", **loaded, **start)
       peer.ask("warm_up", texts=WARM_UP)
       for setting in settings:
-        answer = peer.ask("encode", batch_size=setting["batch_size"])
+        answer = peer.ask(
+          "encode",
+          batch_size=setting["batch_size"],
+          every=round(1 / _TRIAL_SHARE.value),
+        )
         tried.append({"setting": setting, "seconds": answer["seconds"]})
   return tried
 

@@ -42,13 +42,14 @@ class Encoding:
       self.model.encode(some[:texts], show_progress_bar=False)
 
   def encode(
-    self, batch_size: int, vectors: str | None = None
+    self, batch_size: int, vectors: str | None = None, every: int = 1
   ) -> dict[str, Any]:
-    """Encodes all texts, which the library sorts by their length.
+    """Encodes the texts, which the library sorts by their length.
 
     Args:
       batch_size: texts at a time.
       vectors: file to keep them in, questions first.
+      every: which text is encoded; 1 takes all.
 
     Returns:
       "seconds", from texts to vectors; tokens of text, and the slots of the
@@ -68,7 +69,7 @@ class Encoding:
       self.model.max_seq_length = self.max_lengths[side]
       found.append(
         self.model.encode(
-          texts,
+          texts[::every],
           batch_size=batch_size,
           normalize_embeddings=True,
           show_progress_bar=False,
