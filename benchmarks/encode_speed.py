@@ -93,8 +93,8 @@ def measure(
   """Everything that was measured at one precision.
 
   The other side's setting is chosen first, by one encoding of the trial's
-  texts with each. Then both encode them once, of which the vectors are compared, and
-  again in turns.
+  texts with each. Then both encode them all once, of which the vectors are
+  compared, and again in turns.
   """
   with pipe.Worker(
     sys.executable, "benchmarks.workers.our_encoding", turns.ENVIRONMENT

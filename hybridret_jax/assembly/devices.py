@@ -28,8 +28,8 @@ def start(config: ml_collections.ConfigDict) -> None:
 
 def _computes_on_processors() -> bool:
   """Whether JAX will find no accelerator; asks no device."""
-  if jax.config.jax_platforms:
-    return jax.config.jax_platforms == "cpu"
+  if platforms := jax.config.values["jax_platforms"]:
+    return platforms == "cpu"
   plugins = importlib.metadata.entry_points(group="jax_plugins")
   return not plugins and importlib.util.find_spec("libtpu") is None
 
