@@ -27,13 +27,14 @@ fi
 # srun no longer takes it over from sbatch by itself.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 
-trap 'echo "The time limit is near."; scontrol requeue "$SLURM_JOB_ID"' USR1
+trap 'told=1; echo "The time limit is near."; scontrol requeue "$SLURM_JOB_ID"' USR1
 
 echo "$(date -u +%FT%TZ) ${*@Q}"
 srun --kill-on-bad-exit=1 .venv/bin/python -m hybridret_jax.main "$@" &
 step=$!
-# A signal ends `wait`, not the step.
-while kill -0 "$step" 2>/dev/null; do
+told=1
+while ((told)); do # The signal ends `wait`, not the step.
+  told=0
   status=0
   wait "$step" || status=$?
 done

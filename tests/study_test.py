@@ -20,13 +20,23 @@ ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = ROOT / "tests" / "fixtures" / "study" / "tiny.py"
 KILLS = 2  # At random moments; benchmarks/study_kills.py has ten.
 LEASE = 6
+STARTED = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_goes_on():
+  """Ends what a failed test has left."""
+  yield
+  for process in STARTED:
+    if process.poll() is None:
+      os.killpg(process.pid, signal.SIGKILL)
 
 
 def start(workdir, cache, *flags):
   """A worker with a process group of its own, as a user would start it."""
   workdir.mkdir(parents=True, exist_ok=True)
   with (workdir / "worker.log").open("ab") as log:
-    return subprocess.Popen(
+    process = subprocess.Popen(
       [
         *(sys.executable, "-m", "hybridret_jax.main", "--mode=study"),
         f"--config={CONFIG}",
@@ -44,13 +54,15 @@ def start(workdir, cache, *flags):
       stderr=log,
       start_new_session=True,
     )
+  STARTED.append(process)
+  return process
 
 
 def said(workdir):
   return (workdir / "worker.log").read_text()
 
 
-def wait_for(what, *, seconds=300):
+def wait_for(what, *, seconds=600):
   """The first value of `what` that is true."""
   deadline = time.monotonic() + seconds
   while not (found := what()):
@@ -86,7 +98,7 @@ def whole(tmp_path_factory, cache):
   """The study as it comes out when nothing happens; and the seconds it took."""
   workdir = tmp_path_factory.mktemp("studies") / "whole"
   begun = time.monotonic()
-  assert start(workdir, cache).wait(600) == 0, said(workdir)[-3000:]
+  assert start(workdir, cache).wait(1200) == 0, said(workdir)[-3000:]
   return workdir, time.monotonic() - begun
 
 
@@ -188,7 +200,7 @@ def test_killed_and_shared_it_ends_as_if_nothing_had_happened(
   folder, _ = wait_for(lambda: holder(workdir))
   os.killpg(stopped.pid, signal.SIGSTOP)
   other = start(workdir, cache, lease)
-  assert other.wait(600) == 0, said(workdir)[-3000:]
+  assert other.wait(1200) == 0, said(workdir)[-3000:]
   assert look() == 3
   # What wakes up publishes nothing.
   os.killpg(stopped.pid, signal.SIGCONT)

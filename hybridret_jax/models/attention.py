@@ -73,9 +73,9 @@ def attend(
     that `dense.kept` gives; scores and softmax are float32 at least.
   """
   if implementation == "splash" and not segments_RL.shape[1] % SPLASH_ROW:
-    return kept(_splash(q_RHLK, k_RHLK, v_RHLK, segments_RL))
+    return _kept(_splash(q_RHLK, k_RHLK, v_RHLK, segments_RL))
   if implementation == "cudnn":
-    return kept(dot_product(q_RHLK, k_RHLK, v_RHLK, segments_RL, "cudnn"))
+    return _kept(dot_product(q_RHLK, k_RHLK, v_RHLK, segments_RL, "cudnn"))
   # Scaled where it is small, masked by a sum and divided after the mix, so that
   # as few passes as can be go over what has R x H x L x L numbers.
   wide = jnp.promote_types(q_RHLK.dtype, jnp.float32)
@@ -101,6 +101,15 @@ def attend(
   return _divide(mixed_RHLK, sums_RHL1, v_RHLK.dtype)
 
 
+def _kept(mixed_RHLK):
+  """The same, kept as a line of tokens: heads apart half fill a TPU's tiles."""
+  rows, heads, length, units = mixed_RHLK.shape
+  mixed_TD = kept(
+    mixed_RHLK.swapaxes(1, 2).reshape(rows * length, heads * units)
+  )
+  return mixed_TD.reshape(rows, length, heads, units).swapaxes(1, 2)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _divide(mixed_RHLK, sums_RHL1, dtype):
   """mixed / sums in a dtype; the way back needs no more than that."""
@@ -109,7 +118,7 @@ def _divide(mixed_RHLK, sums_RHL1, dtype):
 
 def _divide_forward(mixed_RHLK, sums_RHL1, dtype):
   # As in dense.py, the name has to stand here.
-  ratio_RHLK = kept(_divide(mixed_RHLK, sums_RHL1, dtype))
+  ratio_RHLK = _kept(_divide(mixed_RHLK, sums_RHL1, dtype))
   return ratio_RHLK, (ratio_RHLK, sums_RHL1)
 
 
