@@ -2,16 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
 
+from hybridret_jax.models import kernels
 from hybridret_jax.models.dense import kept
 
 IMPLEMENTATIONS = ("auto", "xla", "splash", "cudnn")
-SPLASH_ROW = 128  # The kernel works on blocks of 128 tokens.
 
 
 def choose(wanted: str, *, platform: str, dropout: bool, dtype: str) -> str:
@@ -72,10 +70,16 @@ def attend(
     The mixed values, [R, H, L, K], in the dtype of `v_RHLK`, under the name
     that `dense.kept` gives; scores and softmax are float32 at least.
   """
-  if implementation == "splash" and not segments_RL.shape[1] % SPLASH_ROW:
-    return _kept(_splash(q_RHLK, k_RHLK, v_RHLK, segments_RL))
+  if (
+    implementation == "splash" and not segments_RL.shape[1] % kernels.SPLASH_ROW
+  ):
+    return _kept(
+      kernels.split(kernels.splash, q_RHLK, k_RHLK, v_RHLK, segments_RL)
+    )
   if implementation == "cudnn":
-    return _kept(dot_product(q_RHLK, k_RHLK, v_RHLK, segments_RL, "cudnn"))
+    return _kept(
+      kernels.split(kernels.cudnn, q_RHLK, k_RHLK, v_RHLK, segments_RL)
+    )
   # Scaled where it is small, masked by a sum and divided after the mix, so that
   # as few passes as can be go over what has R x H x L x L numbers.
   wide = jnp.promote_types(q_RHLK.dtype, jnp.float32)
@@ -130,84 +134,3 @@ def _divide_backward(dtype, saved, dy_RHLK):
 
 
 _divide.defvjp(_divide_forward, _divide_backward)
-
-
-def dot_product(
-  q_RHLK: jax.Array,
-  k_RHLK: jax.Array,
-  v_RHLK: jax.Array,
-  segments_RL: jax.Array,
-  implementation: str,
-) -> jax.Array:
-  """`attend` through `jax.nn.dot_product_attention` ("cudnn" or "xla")."""
-  same_R1LM = segments_RL[:, None, :, None] == segments_RL[:, None, None, :]
-  mixed_RLHK = jax.nn.dot_product_attention(  # pyright: ignore[reportCallIssue]
-    q_RHLK.swapaxes(1, 2),
-    k_RHLK.swapaxes(1, 2),
-    v_RHLK.swapaxes(1, 2),
-    mask=same_R1LM,
-    implementation=implementation,  # pyright: ignore[reportArgumentType]
-  )
-  return mixed_RLHK.swapaxes(1, 2)
-
-
-def splash(
-  q_RHLK: jax.Array,
-  k_RHLK: jax.Array,
-  v_RHLK: jax.Array,
-  segments_RL: jax.Array,
-  *,
-  interpret: bool = False,
-) -> jax.Array:
-  """`attend` through the TPU kernel; L is a multiple of 128.
-
-  Args:
-    q_RHLK: see `attend`.
-    k_RHLK: see `attend`.
-    v_RHLK: see `attend`.
-    segments_RL: see `attend`.
-    interpret: runs the kernel without a TPU, slowly.
-  """
-  from jax.experimental.pallas.ops.tpu import splash_attention
-
-  _, heads, length, units = q_RHLK.shape
-  mask = splash_attention.MultiHeadMask(
-    [splash_attention.FullMask((length, length))] * heads
-  )
-  block = next(b for b in (512, 256, 128) if not length % b)
-  names = ("q", "kv", "kv_compute", "q_dkv", "kv_dkv", "kv_dkv_compute")
-  sizes: dict[str, Any] = {
-    f"block_{name}": block for name in (*names, "q_dq", "kv_dq")
-  }
-  kernel = splash_attention.make_splash_mha(
-    mask,
-    head_shards=1,
-    q_seq_shards=1,
-    block_sizes=splash_attention.BlockSizes(**sizes),
-    interpret=interpret,
-  )
-
-  def row(q_HLK, k_HLK, v_HLK, segments_L) -> Any:
-    ids = splash_attention.SegmentIds(q=segments_L, kv=segments_L)
-    return kernel(q_HLK, k_HLK, v_HLK, segment_ids=ids)
-
-  scaled_RHLK = q_RHLK * jnp.asarray(units**-0.5, q_RHLK.dtype)
-  return jax.vmap(row)(scaled_RHLK, k_RHLK, v_RHLK, segments_RL)
-
-
-def _splash(q_RHLK, k_RHLK, v_RHLK, segments_RL):
-  mesh = jax.sharding.get_abstract_mesh()
-  free = [a for a in mesh.axis_names if a not in mesh.manual_axes]
-  # The compiler cannot split a kernel: what is automatic is split by hand.
-  rows = tuple(a for a in ("data", "fsdp") if a in free and mesh.shape[a] > 1)
-  tensor = "tensor" in free and mesh.shape["tensor"] > 1
-  if not rows and not tensor:
-    return splash(q_RHLK, k_RHLK, v_RHLK, segments_RL)
-  heads = PartitionSpec(rows or None, "tensor" if tensor else None)
-  return jax.shard_map(
-    functools.partial(splash),
-    in_specs=(heads, heads, heads, PartitionSpec(rows or None)),
-    out_specs=heads,
-    axis_names={*rows, *(("tensor",) if tensor else ())},
-    check_vma=False,
-  )(q_RHLK, k_RHLK, v_RHLK, segments_RL)

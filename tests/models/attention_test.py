@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hybridret_jax.models import attention
+from hybridret_jax.models import attention, kernels
 
 ROWS, HEADS, LENGTH = 2, 2, 128
 
@@ -38,9 +38,9 @@ def reference(q, k, v, segments):
 
 IMPLEMENTATIONS = {
   "xla": attention.attend,
-  "splash": functools.partial(attention.splash, interpret=True),
+  "splash": functools.partial(kernels.splash, interpret=True),
   # What cuDNN is called through; cuDNN itself needs a GPU.
-  "dot_product": functools.partial(attention.dot_product, implementation="xla"),
+  "dot_product": functools.partial(kernels.dot_product, implementation="xla"),
 }
 
 
