@@ -38,12 +38,8 @@ _PEER_PYTHON = flags.DEFINE_string(
   "peer_python", sys.executable, "Python that has sentence-transformers."
 )
 _SHARE = flags.DEFINE_float("share", 0.1, "Of the texts; 1 takes all.", 0, 1)
-_TRIAL_SHARE = flags.DEFINE_float(
-  "trial_share",
-  1.0,
-  "Of these texts, by which the other side's setting is chosen.",
-  0.001,
-  1,
+_TRIAL_EVERY = flags.DEFINE_integer(
+  "trial_every", 1, "Of these texts, to choose the other side's setting.", 1
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Which share.")
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Encodings of each side.", 1)
@@ -71,6 +67,7 @@ def main(argv: Sequence[str]) -> None:
     "machine": turns.machine(processors),
     "share": _SHARE.value,
     "seed": _SEED.value,
+    "trial_every": _TRIAL_EVERY.value,
     "precisions": {},
   }
   for precision in _PRECISIONS.value:
@@ -224,7 +221,7 @@ def _trial(ways, start) -> list[dict[str, Any]]:
         answer = peer.ask(
           "encode",
           batch_size=setting["batch_size"],
-          every=round(1 / _TRIAL_SHARE.value),
+          every=_TRIAL_EVERY.value,
         )
         tried.append({"setting": setting, "seconds": answer["seconds"]})
   return tried

@@ -28,7 +28,7 @@ SLICES = ("v5e:2x4", "v5e:8x8", "v6e:4x4", "v5p:2x2x4")
 MORE = ("v5e:2x4", "v5e:4x4", "v5e:8x8", "v5e:16x16")
 BATCHES = (2048, 8192, 32_768, 65_536, 131_072)
 # Tokens of a chunk on each chip, of the base model; half of it of the large.
-CHUNKS = {"v5e": 16_384, "v6e": 32_768, "v5p": 65_536}
+CHUNKS = {"v5e": 8_192, "v6e": 32_768, "v5p": 65_536}
 # Lengths that the naive step pads to; here their mean, in rows 95 % full.
 TEXTS = planned.Texts(query=32, passage=128, shortest=5, full=0.95)
 UTILISATION = 0.4
