@@ -19,13 +19,14 @@ from hybridret_jax.data import sources
 from hybridret_jax.retrieval.tasks import jsonl
 
 ROOT = pathlib.Path(__file__).parents[1]
-NAMES = ("legal_vs_generic", "alpha_sweep", "tuning", "paper")
+NAMES = ("legal_vs_generic", "alpha_sweep", "tuning", "paper", "paper_layout")
 OF_E5 = NAMES[:3]
 CELLS = {
   "legal_vs_generic": 1 + 2 * 3 * 5 + 3 * 3 * 2,
   "alpha_sweep": 1 + 7 * 2,
   "tuning": 1 + 9,
   "paper": 2 + 2 * 3 * 3,
+  "paper_layout": 2 + 2 * 3 * 3,
 }
 ANYWHERE = pathlib.Path("/study")
 
