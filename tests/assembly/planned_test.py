@@ -255,14 +255,17 @@ def test_vectors_are_known_by_their_shape_where_nobody_is_named():
 
   found = plan_figures.moved(
     [
-      one((64, 32)),
-      one((2, 32, 32)),
-      one((64, 32), ("Slices.gather_parameters",), "all-gather"),
+      one((640, 32)),
+      one((645, 32), kind="reduce-scatter"),  # As libtpu pads it.
+      one((20, 32, 32)),
+      one((7000, 32), kind="reduce-scatter"),
+      one((640, 32), ("Slices.gather_parameters",), "all-gather"),
       one((7, 32), ("f", "Layer.__call__")),
     ],
-    batch_size=64,
+    batch_size=640,
   )
   assert [(row["purpose"], row["kind"]) for row in found] == [
     ("parameters", "all-gather"),
     *((name, "all-reduce") for name in ("vectors", "gradients", "activations")),
+    *((name, "reduce-scatter") for name in ("vectors", "gradients")),
   ]
