@@ -129,3 +129,14 @@ def test_a_tpu_slice_says_what_fits_and_what_does_not(command):
   )
   assert large.returncode == 1, large.stderr[-2000:]
   assert "DOES NOT FIT: " in large.stdout
+
+
+@needs_libtpu
+def test_a_tpu_s_step_has_the_tpu_s_kernel(command, tmp_path):
+  done = command(
+    *("--topology=v5e:1x2", f"--workdir={tmp_path}"),
+    *("--config.model.attention=auto", "--config.packing.row_lengths=(128,)"),
+  )
+  assert done.returncode == 0, done.stderr[-2000:]
+  saved = json.loads((tmp_path / "preflight.json").read_text("utf-8"))
+  assert saved["figures"]["encoder"]["attention"] == "splash"
