@@ -62,8 +62,10 @@ def restore(
 ) -> Any:
   """The newest checkpoint, or that of `step`, laid out like `state`.
 
-  Returns `state` itself if there is no checkpoint at all.
+  Returns `state` itself if there is no checkpoint at all. A save that is under
+  way ends first.
   """
+  checkpoints.wait()
   if checkpoints.latest is None:
     return state
   abstract = jax.tree.map(
