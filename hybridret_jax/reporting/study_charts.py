@@ -3,8 +3,9 @@
 All take what study.json holds, as docs/results_schema.md describes it.
 """
 
+import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib import figure as mpl_figure
@@ -44,7 +45,7 @@ def groups_panel(
   """One figure of every group: each seed, the mean and its interval."""
   count = len(grid["groups"])
   drawing = mpl_figure.Figure(
-    figsize=(5, 1.3 + 0.3 * count + 0.2 * len(study["starts"])),
+    figsize=(5, 1.5 + 0.3 * count),
     layout="constrained",
   )
   axes = drawing.subplots()
@@ -119,21 +120,40 @@ def _groups(axes, study, grid, task, figure) -> None:
 
 
 def _starts(axes, study, grid, task, figure) -> list[float]:
-  """A line a system of the start; where they are."""
-  values = []
-  for number, (name, system) in enumerate(study_tables.starts(study, grid)):
-    found = system["tasks"].get(task, {}).get("figures", {}).get(figure)
-    if found is None:
-      continue
-    axes.axvline(
-      found["mean"],
-      color="#7a7f87",
-      linestyle=_LINES[number % len(_LINES)],
-      linewidth=1.2,
-      label=f"{name}: {system['label']}",
+  """A line a system, beside the groups of its start; where the lines are."""
+  values, styles = [], {}
+  for start in study_tables.starts(study, grid):
+    levels = start["levels"].items()
+    y = _heights(
+      [n for n, x in enumerate(grid["groups"]) if levels <= x["levels"].items()]
     )
-    values.append(found["mean"])
+    for system in start["systems"]:
+      found = system["tasks"].get(task, {}).get("figures", {}).get(figure)
+      if found is None:
+        continue
+      name = system["label"]
+      label = "" if name in styles else f"start: {name}"
+      axes.plot(
+        [found["mean"]] * len(y),
+        y,
+        color="#7a7f87",
+        linestyle=styles.setdefault(name, _LINES[len(styles) % len(_LINES)]),
+        linewidth=1.2,
+        label=label,
+      )
+      values.append(found["mean"])
   return values
+
+
+def _heights(rows: Sequence[int]) -> list[float]:
+  """Ends of the stretches that rows form, with nan between two of them."""
+  found: list[float] = []
+  for row in rows:
+    if found and found[-1] == row - 0.5:
+      found[-1] = row + 0.5
+    else:
+      found += [math.nan] * bool(found) + [row - 0.5, row + 0.5]
+  return found
 
 
 def _by_alpha(axes, grid, curve, figure) -> None:

@@ -187,14 +187,12 @@ def seeds(group: Mapping[str, Any]) -> str:
 
 def starts(
   study: Mapping[str, Any], grid: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-  """What a start of the grid's cells is called, and each of its systems."""
+) -> Iterator[Mapping[str, Any]]:
+  """The models before training that cells of the grid start from."""
   axes = {axis["name"]: axis["levels"] for axis in grid["axes"]}
   for start in study["starts"]:
-    levels = start["levels"]
-    if all(x in axes.get(axis, ()) for axis, x in levels.items()):
-      for system in start["systems"]:
-        yield ", ".join([_START, *levels.values()]), system
+    if all(x in axes.get(axis, ()) for axis, x in start["levels"].items()):
+      yield start
 
 
 def means(
@@ -265,11 +263,13 @@ def _rows(study: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[_Row]:
   for group in grid["groups"]:
     yield _Row(words_of(grid, group), seeds(group), group["tasks"])
   axes = len(grid["axes"])
-  for name, system in starts(study, grid):
-    words = [name, system["label"], *[""] * (axes - 2)]
-    if axes < 2:
-      words = [f"{name}: {system['label']}"]
-    yield _Row(words, "", system["tasks"])
+  for start in starts(study, grid):
+    name = ", ".join([_START, *start["levels"].values()])
+    for system in start["systems"]:
+      words = [name, system["label"], *[""] * (axes - 2)]
+      if axes < 2:
+        words = [f"{name}: {system['label']}"]
+      yield _Row(words, "", system["tasks"])
 
 
 def _paper_keys(tasks: Sequence[str]) -> list[tuple[str, str]]:

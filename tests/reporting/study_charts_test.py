@@ -1,5 +1,7 @@
 """Drawings of a study show each seed, the means and what is missing."""
 
+from math import nan
+
 import pytest
 
 from hybridret_jax.reporting import study_charts, study_names
@@ -45,6 +47,26 @@ def test_a_group_has_a_dot_per_seed_its_mean_and_interval(study):
   assert axes.get_ylim() == (5.5, -0.5)
   starts = [x.get_label() for x in axes.lines if "start" in x.get_label()]
   assert starts == [
+    "start: untrained",
+    "start: untrained, language means subtracted",
+  ]
+
+
+def test_a_start_stands_beside_the_groups_that_start_there(study):
+  grid = grid_of(study, "primary")
+  (start,) = study["starts"]
+  both = [start | {"levels": {"domain": x}} for x in ("generic", "legal")]
+  other = start | {"levels": {"strategy": "hybrid"}}
+  axes, *_ = study_charts.groups_panel(
+    study | {"starts": [*both, other]}, grid, "xquad_r", POOL
+  ).axes
+  lines = [x for x in axes.lines if x.get_marker() == "None"][-6:]
+  heights = [list(x.get_ydata()) for x in lines[::2]]
+  assert heights[:2] == [[-0.5, 2.5], [2.5, 5.5]]
+  assert heights[2] == pytest.approx([1.5, 2.5, nan, 4.5, 5.5], nan_ok=True)
+  assert [x.get_linestyle() for x in lines] == [":", "--"] * 3
+  _, words = axes.get_legend_handles_labels()
+  assert words == [
     "start: untrained",
     "start: untrained, language means subtracted",
   ]
