@@ -12,12 +12,9 @@ from collections.abc import Sequence
 
 import ml_collections
 
-from hybridret_jax.assembly import (
-  child_processes,
-  leases,
-  study_cells,
-  study_folder,
-)
+from hybridret_jax.assembly.study import cells as study_cells
+from hybridret_jax.assembly.study import child_processes, leases
+from hybridret_jax.assembly.study import folder as study_folder
 
 _LOG = logging.getLogger(__name__)
 NEXT = "next"  # In the place of a cell: the next that can be had.
@@ -88,7 +85,8 @@ def _share(cells, shard) -> list[study_cells.Cell]:
 
 
 def _check(config, cells, workdir) -> int:
-  from hybridret_jax.assembly import devices, study_check
+  from hybridret_jax.assembly import devices
+  from hybridret_jax.assembly.study import check as study_check
   from hybridret_jax.parallel import hosts
 
   devices.start(study_cells.run_config(config, cells[0], workdir))
@@ -219,7 +217,8 @@ def _is_reported(workdir) -> bool:
 
 
 def _report(config, cells, workdir) -> int:
-  from hybridret_jax.assembly import study_report, study_results
+  from hybridret_jax.assembly.study import report as study_report
+  from hybridret_jax.assembly.study import results as study_results
 
   standing = study_folder.states(config, cells, workdir)
   finished = [
@@ -238,7 +237,9 @@ def _run(config, cells, mine, workdir, wanted) -> int:
   """One cell, in this process and those that it has joined."""
   begun = time.monotonic()
   from hybridret_jax import evaluate, export, train
-  from hybridret_jax.assembly import check, devices, study_check, study_turn
+  from hybridret_jax.assembly import check, devices
+  from hybridret_jax.assembly.study import check as study_check
+  from hybridret_jax.assembly.study import turn as study_turn
   from hybridret_jax.parallel import hosts
 
   verbs = {

@@ -9,12 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from hybridret_jax.assembly import (
-  study_cells,
-  study_check,
-  study_claims,
-  study_data,
-)
+from hybridret_jax.assembly.study import cells as study_cells
+from hybridret_jax.assembly.study import check as study_check
+from hybridret_jax.assembly.study import claims as study_claims
+from hybridret_jax.assembly.study import data as study_data
 from hybridret_jax.data import sources
 from hybridret_jax.retrieval.tasks import jsonl
 

@@ -13,7 +13,9 @@ import time
 import pytest
 
 from hybridret_jax import study
-from hybridret_jax.assembly import leases, study_cells, study_folder
+from hybridret_jax.assembly.study import cells as study_cells
+from hybridret_jax.assembly.study import folder as study_folder
+from hybridret_jax.assembly.study import leases
 from tests.fixtures.study import tiny
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -1,6 +1,6 @@
 """Claims that studies judge, each with the rule that decides it.
 
-They are written before the runs. assembly/study_claims.py says what the rules
+They are written before the runs. assembly/study/claims.py says what the rules
 mean.
 """
 

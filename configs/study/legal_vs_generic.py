@@ -127,7 +127,7 @@ def run():
 
 
 def data():
-  """Keyword arguments of assembly.study_data.prepare."""
+  """Keyword arguments of assembly.study.data.prepare."""
   config = ml_collections.ConfigDict()
   config.languages = PARALLEL_LANGUAGES
   config.legal = LEGAL

@@ -1,0 +1,1 @@
+"""A study: its cells, who runs them, and what is found in them."""

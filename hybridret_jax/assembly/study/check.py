@@ -1,0 +1,124 @@
+"""Everything that a study needs, made and checked before its first cell."""
+
+import json
+import logging
+import pathlib
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+
+import ml_collections
+
+from hybridret_jax.assembly import check, training_data
+from hybridret_jax.assembly.study import cells as study_cells
+from hybridret_jax.assembly.study import claims as study_claims
+from hybridret_jax.assembly.study import data as study_data
+from hybridret_jax.assembly.study import leases
+from hybridret_jax.data import composer
+
+_LOG = logging.getLogger(__name__)
+
+
+def prepare(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+  """Makes the study's data, unless it is there; another that does is awaited.
+
+  It is made aside and renamed, so `data/` is whole wherever it is.
+
+  Raises:
+    ValueError: the sources do not give it; FileNotFoundError: they are missing.
+  """
+  target = workdir / "data"
+  if not config.data or target.is_dir():
+    return
+  with leases.in_turn(
+    workdir / ".preparing",
+    lease_seconds=config.lease_seconds,
+    waiting=lambda: _LOG.info("Another process prepares %s.", target),
+  ):
+    for leftover in workdir.glob(".data-*"):
+      shutil.rmtree(leftover, ignore_errors=True)
+    if target.is_dir():
+      return
+    _LOG.info("Preparing %s.", target)
+    aside = workdir / f".data-{uuid.uuid4().hex}"
+    aside.mkdir()
+    study_data.prepare(
+      aside,
+      folder=pathlib.Path(config.run.data.folder).expanduser(),
+      **config.data,
+    )
+    aside.rename(target)
+
+
+def whole(
+  config: ml_collections.ConfigDict,
+  cells: Sequence[study_cells.Cell],
+  workdir: pathlib.Path,
+) -> None:
+  """Raises one ValueError that lists what is wrong, with the cells it is in.
+
+  Claims and tests, then each cell's config, then whether its data can fill its
+  batches. The data have to be there: `prepare` comes first.
+  """
+  study_claims.check(config)
+  found: dict[str, list[str]] = {}
+  sound = []
+  for cell in cells:
+    try:
+      run = study_cells.run_config(config, cell, workdir)
+      check.whole(run, study_cells.modes(config, cell))
+      sound.append((cell, run))
+    except ValueError as error:
+      found.setdefault(str(error), []).append(cell.name)
+  trained = [
+    (cell, run)
+    for cell, run in sound
+    if "train" in study_cells.modes(config, cell)
+  ]
+  for problem, cell in _infeasible(trained):
+    found.setdefault(problem, []).append(cell.name)
+  if found:
+    lines = [f"{_named(names)}: {text}" for text, names in found.items()]
+    raise ValueError("the study cannot run:\n- " + "\n- ".join(lines))
+
+
+def _infeasible(
+  runs: Sequence[tuple[study_cells.Cell, ml_collections.ConfigDict]],
+) -> Iterator[tuple[str, study_cells.Cell]]:
+  """(problem, cell) of all whose batches cannot be made; data are read once."""
+  of_data: dict[str, dict[str, list]] = {}
+  for cell, run in runs:
+    data = _text(run.data, run.validation.share, run.validation.seed)
+    batches = of_data.setdefault(data, {})
+    batches.setdefault(_text(run.batches), []).append((cell, run))
+  for batches in of_data.values():
+    alike = [pair for pairs in batches.values() for pair in pairs]
+    try:
+      corpus, _ = training_data.read_corpus(alike[0][1])
+    except (ValueError, FileNotFoundError) as error:
+      yield from ((str(error), cell) for cell, _ in alike)
+      continue
+    for pairs in batches.values():
+      run = pairs[0][1]
+      problems = composer.feasibility(
+        corpus, source_weights=tuple(run.data.source_weights), **run.batches
+      )
+      for problem in problems:
+        yield from ((problem, cell) for cell, _ in pairs)
+
+
+def _text(*settings) -> str:
+  return json.dumps(
+    [
+      json.loads(part.to_json_best_effort())
+      if isinstance(part, ml_collections.ConfigDict)
+      else part
+      for part in settings
+    ],
+    sort_keys=True,
+  )
+
+
+def _named(names: Sequence[str]) -> str:
+  more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+  return ", ".join(names[:3]) + more

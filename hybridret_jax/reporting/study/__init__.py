@@ -1,0 +1,1 @@
+"""A study's report: names, tables, figures, the page."""
