@@ -3,6 +3,7 @@
 All take what study.json holds, as docs/results_schema.md describes it.
 """
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ _RULES = {
   "at_least": "at least as good, up to {margin}",
   "same": "the same, up to {margin}",
 }
+_NAMED = 12  # Missing cells, at most; of more it is said how many.
 _DIRECTED = ("greater", "less")
 _GROUP_HEADS = ("Significant", "Median p", "Interval")
 CLAIMS_NOTE = (
@@ -232,14 +234,19 @@ def _seeds(found: Mapping[str, Any]) -> str:
 
 
 def warning(study: Mapping[str, Any]) -> str:
-  """That cells are missing, and which; "" where none is."""
+  """That cells are missing, and which, or of which grids; "" where none is."""
   missing = [x["names"][0] for x in study["missing"]]
   if not missing:
     return ""
+  which = ", ".join(missing)
+  if len(missing) > _NAMED:
+    grids = collections.Counter(name.partition("/")[0] for name in missing)
+    which = ", ".join(f"{count} of {name}" for name, count in grids.items())
+    which += "; study.json names them"
   return (
     f"This study is unfinished: {len(missing)} of {study['cells']} cells are"
     " missing. Means are of the seeds that are finished, and verdicts may"
-    f" change with the rest. Missing: {', '.join(missing)}."
+    f" change with the rest. Missing: {which}."
   )
 
 

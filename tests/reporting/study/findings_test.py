@@ -135,6 +135,16 @@ def test_what_is_missing_is_warned_of(study, partial):
   assert "verdicts may change" in text
 
 
+def test_many_missing_cells_are_counted_by_grid(study):
+  names = [f"primary/seed={x}" for x in range(11)]
+  missing = [{"key": x, "names": [x]} for x in ("start", *names)]
+  text = study_findings.warning(study | {"missing": missing})
+  assert text.endswith(f"Missing: start, {', '.join(names)}.")
+  missing += [{"key": "x", "names": ["secondary/seed=0"]}]
+  text = study_findings.warning(study | {"missing": missing})
+  assert "Missing: 1 of start, 11 of primary, 1 of secondary; study" in text
+
+
 def test_limits_are_the_studys_and_the_tasks(study):
   assert list(study_findings.sentences(study)) == [
     "Numbers that numpy drew.",
