@@ -197,6 +197,7 @@ def test_killed_and_shared_it_ends_as_if_nothing_had_happened(
     worker.wait()
 
   # One worker stops as machines do; another takes its cell over.
+  wait_for(lambda: not holder(workdir))  # A killed process may take a moment.
   lease = f"--config.lease_seconds={LEASE}"
   stopped = start(workdir, cache, lease)
   folder, _ = wait_for(lambda: holder(workdir))
