@@ -41,6 +41,12 @@ _SHARD = flags.DEFINE_string(
 _REPORT_ONLY = flags.DEFINE_bool(
   "report_only", False, "A study reports on the cells that are finished."
 )
+_JOIN = flags.DEFINE_list(
+  "join",
+  [],
+  "Folders of reports of other parts of a study, which --report_only joins with"
+  " its own.",
+)
 _DRY_RUN = flags.DEFINE_bool(
   "dry_run", False, "A study prepares its data, checks and lists its cells."
 )
@@ -158,6 +164,7 @@ def _study(workdir: pathlib.Path) -> None:
     cell=_CELL.value or "",
     shard=_SHARD.value or "",
     report_only=bool(_REPORT_ONLY.value),
+    join=_JOIN.value or (),
     dry_run=bool(_DRY_RUN.value),
     command=[sys.executable, "-m", "hybridret_jax.main", *sys.argv[1:]],
   )

@@ -31,6 +31,7 @@ def study(
   cell: str = "",
   shard: str = "",
   report_only: bool = False,
+  join: Sequence[str] = (),
   dry_run: bool = False,
   command: Sequence[str] = (),
 ) -> int:
@@ -46,6 +47,8 @@ def study(
       no report.
     shard: "I/N" leaves all cells but those whose index is I modulo N.
     report_only: writes the report of what is finished.
+    join: folders of reports of other parts of the study, made where its folder
+      is not, which this report is joined with.
     dry_run: prepares the data, checks every cell, and lists them.
     command: what starts this program with its flags, to which more are added.
 
@@ -59,6 +62,8 @@ def study(
     raise ValueError(
       "--cell, --report_only and --dry_run exclude one another; give one"
     )
+  if join and not report_only:
+    raise ValueError("--join goes with --report_only; give both")
   workdir = workdir.absolute()
   cells = study_cells.cells(config)
   mine = _share(cells, shard)
@@ -66,7 +71,7 @@ def study(
   if dry_run:
     return _check(config, cells, workdir)
   if report_only:
-    return _report(config, cells, workdir)
+    return _report(config, cells, workdir, join)
   if cell:
     return _run(config, cells, mine, workdir, cell)
   with child_processes.Children(command) as children:
@@ -216,20 +221,23 @@ def _is_reported(workdir) -> bool:
   return all(path.stat().st_mtime < made for path in sources)
 
 
-def _report(config, cells, workdir) -> int:
+def _report(config, cells, workdir, join) -> int:
+  from hybridret_jax.assembly.study import joining
   from hybridret_jax.assembly.study import report as study_report
   from hybridret_jax.assembly.study import results as study_results
 
+  parts = {folder: joining.read(folder) for folder in join}
   standing = study_folder.states(config, cells, workdir)
   finished = [
     study_results.Finished(cell, study_folder.place(workdir, cell))
     for cell in cells
     if standing[cell.key] == "done"
   ]
-  if not finished:
+  if not finished and not parts:
     raise ValueError(f"{workdir} has no finished cell yet; run it first")
-  page = study_report.write(config, finished, workdir / REPORT)
-  print(f"{study_folder.counted(standing)}. Report: {page}")
+  page = study_report.write(config, finished, workdir / REPORT, parts=parts)
+  joined = f", joined with {', '.join(parts)}" if parts else ""
+  print(f"{study_folder.counted(standing)}{joined}. Report: {page}")
   return 0
 
 

@@ -331,6 +331,8 @@ def test_a_report_needs_a_finished_cell(cache, tmp_path):
     ({"shard": "one"}, "write I/N"),
     ({"cell": "nothing"}, "no cell 'nothing'"),
     ({"cell": "0", "dry_run": True}, "exclude one another"),
+    ({"join": ["elsewhere"]}, "goes with --report_only"),
+    ({"join": ["elsewhere"], "report_only": True}, r"elsewhere has no study"),
   ],
 )
 def test_flags_that_mean_nothing_are_refused(flags, problem, cache, tmp_path):

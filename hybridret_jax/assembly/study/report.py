@@ -10,7 +10,7 @@ import ml_collections
 from hybridret_jax.assembly.study import alpha as study_alpha
 from hybridret_jax.assembly.study import cells as study_cells
 from hybridret_jax.assembly.study import claims as study_claims
-from hybridret_jax.assembly.study import comparisons
+from hybridret_jax.assembly.study import comparisons, joining
 from hybridret_jax.assembly.study import results as study_results
 from hybridret_jax.assembly.study import summary as study_summary
 from hybridret_jax.reporting.study import files as study_files
@@ -27,6 +27,7 @@ def write(
   out: pathlib.Path,
   *,
   start: pathlib.Path | None = None,
+  parts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pathlib.Path:
   """Writes the page, study.md, study.tex, study.json and the figures.
 
@@ -40,16 +41,21 @@ def write(
     out: the folder that is written.
     start: a run folder with the untrained model's results, where it is no
       cell.
+    parts: study.json of other parts of the study by where it is from, to be
+      joined (see `joining.join`).
 
   Returns:
     The page.
 
   Raises:
-    ValueError: a claim or comparison cannot be judged, or results are not
-      what `reporting.results` reads.
+    ValueError: a claim or comparison cannot be judged, results are not what
+      `reporting.results` reads, or a part is of another study.
   """
-  page = study_files.save(out, collect(config, finished, start=start))
-  _LOG.info("%s: %d cells", page, len(finished))
+  found = collect(config, finished, start=start)
+  if parts:
+    found = _rounded(joining.join(study_cells.cells(config), found, parts))
+  page = study_files.save(out, found)
+  _LOG.info("%s: %d cells", page, found["finished"])
   return page
 
 
