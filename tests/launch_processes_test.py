@@ -103,6 +103,15 @@ def test_one_that_is_killed_ends_the_others(tmp_path, program):
   assert not running(program)
 
 
+@pytest.fixture
+def interruptible():
+  """What is started does not ignore SIGINT, even if this process does."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
 def test_ended_processes_may_save_first(tmp_path, program, with_signal):
   process = launch(2, f"--workdir={tmp_path}/run", "--wait", PYTHON=program)

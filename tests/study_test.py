@@ -192,7 +192,9 @@ def test_killed_and_shared_it_ends_as_if_nothing_had_happened(
     if look() > 1:
       break
     worker = start(workdir, cache)
-    time.sleep(generator.uniform(0, whole[1] / 2))
+    moment = time.monotonic() + generator.uniform(0, whole[1] / 2)
+    # Before the last cell is finished, however fast this one is.
+    wait_for(lambda moment=moment: time.monotonic() > moment or look() > 1)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
 
@@ -200,7 +202,9 @@ def test_killed_and_shared_it_ends_as_if_nothing_had_happened(
   wait_for(lambda: not holder(workdir))  # A killed process may take a moment.
   lease = f"--config.lease_seconds={LEASE}"
   stopped = start(workdir, cache, lease)
-  folder, _ = wait_for(lambda: holder(workdir))
+  wait_for(lambda: holder(workdir) or stopped.poll() is not None)
+  assert stopped.poll() is None, said(workdir)[-3000:]
+  folder, _ = holder(workdir)
   os.killpg(stopped.pid, signal.SIGSTOP)
   other = start(workdir, cache, lease)
   assert other.wait(1200) == 0, said(workdir)[-3000:]
