@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hybridret_jax.assembly import detail
+from hybridret_jax.ground import writing
 from hybridret_jax.reporting import (
-  atomic,
   comparison,
   figures,
   page,
@@ -59,7 +59,7 @@ def report(
     comparison.save(folder, entries, compared)
     figures.save_comparison(folder, entries, compared)
     if cost_table:
-      atomic.write(folder / "training_cost.md", cost_table)
+      writing.write(folder / "training_cost.md", cost_table)
     title = f"{task}: {', '.join(run.resolve().name for run in runs)}"
     pages.append(
       page.save(

@@ -5,7 +5,8 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from hybridret_jax.reporting import atomic, documents, results, tables
+from hybridret_jax.ground import writing
+from hybridret_jax.reporting import documents, results, tables
 
 
 class Entry(TypedDict):
@@ -36,7 +37,7 @@ def save(
     ("comparison.tex", latex(entries, comparison)),
   ):
     paths.append(pathlib.Path(folder) / name)
-    atomic.write(paths[-1], text)
+    writing.write(paths[-1], text)
   return paths
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import matplotlib
 from matplotlib import figure as mpl_figure
 
+from hybridret_jax.ground import writing
 from hybridret_jax.reporting import (
-  atomic,
   charts,
   comparison,
   heatmaps,
@@ -145,7 +145,7 @@ def write(stem: pathlib.Path, drawing: mpl_figure.Figure) -> list[pathlib.Path]:
     path = stem.with_name(f"{stem.name}.{ending}")
     with (
       matplotlib.rc_context({"svg.hashsalt": stem.name}),
-      atomic.replacing(path) as aside,
+      writing.replacing(path) as aside,
     ):
       metadata = _UNDATED if ending == "svg" else None
       drawing.savefig(aside, format=ending, metadata=metadata)

@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
+from hybridret_jax.ground import writing
 from hybridret_jax.reporting import (
-  atomic,
   charts,
   comparison,
   figures,
@@ -37,7 +37,7 @@ def save(
 ) -> pathlib.Path:
   """Writes what `render` makes and says where it is."""
   path = pathlib.Path(path)
-  atomic.write(path, render(entries, compared, title=title, costs=costs))
+  writing.write(path, render(entries, compared, title=title, costs=costs))
   return path
 
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hybridret_jax.reporting import atomic
+from hybridret_jax.ground import writing
 
 SCHEMA = 2
 FILE = "results.json"
@@ -52,8 +52,8 @@ def save(folder: str | os.PathLike, results: dict[str, Any]) -> None:
   clean = _without_nan(results)
   text = json.dumps(clean, indent=2, ensure_ascii=False, allow_nan=False)
   for name, figures in clean["systems"].items():
-    atomic.write(folder / f"matrix_{slug(name)}.csv", matrix_csv(figures))
-  atomic.write(folder / FILE, text + "\n")
+    writing.write(folder / f"matrix_{slug(name)}.csv", matrix_csv(figures))
+  writing.write(folder / FILE, text + "\n")
 
 
 def load(folder: str | os.PathLike) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def save_per_query(
   """
   path = _per_query_path(folder, name)
   with (
-    atomic.replacing(path) as aside,
+    writing.replacing(path) as aside,
     aside.open("wb") as file,
     gzip.GzipFile("", "wb", 6, fileobj=file, mtime=0) as packed,
   ):
@@ -144,7 +144,7 @@ def save_examples(
   text = json.dumps(
     _without_nan(examples), indent=1, ensure_ascii=False, allow_nan=False
   )
-  atomic.write(path, text + "\n")
+  writing.write(path, text + "\n")
   return path
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import tabulate
 
-from hybridret_jax.reporting import atomic, paper, results
+from hybridret_jax.ground import writing
+from hybridret_jax.reporting import paper, results
 
 SETTINGS = {
   "monolingual": "Monolingual",
@@ -56,7 +57,7 @@ BIAS = {
 def save(folder: str | os.PathLike, saved: dict[str, Any]) -> pathlib.Path:
   """Writes summary.md into `folder` and says where it is."""
   path = pathlib.Path(folder) / "summary.md"
-  atomic.write(path, summary(saved))
+  writing.write(path, summary(saved))
   return path
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import tabulate
 
-from hybridret_jax.reporting import atomic, training_log
+from hybridret_jax.ground import writing
+from hybridret_jax.reporting import training_log
 
 FILE = "throughput.json"
 SCHEMA = 1
@@ -48,7 +49,7 @@ def save(folder: str | os.PathLike, card: dict[str, Any]) -> pathlib.Path:
   if card["total"]["steps"]:
     parts = [x for x in load(folder) if x["first_step"] < card["first_step"]]
     whole = {"schema": SCHEMA, "parts": [*parts, card]}
-    atomic.write(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
+    writing.write(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
   return path
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import tensorboardX
 import tqdm
 
+from hybridret_jax.ground import writing
 from hybridret_jax.parallel import hosts
-from hybridret_jax.reporting import atomic
 
 FILE = "metrics.jsonl"
 
@@ -114,4 +114,4 @@ def _truncate(path: pathlib.Path, start_step: int) -> None:
   kept = [
     x for x in read(path.parent) if start_step and x["step"] <= start_step
   ]
-  atomic.write(path, "".join(json.dumps(record) + "\n" for record in kept))
+  writing.write(path, "".join(json.dumps(record) + "\n" for record in kept))

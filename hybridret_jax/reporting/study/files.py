@@ -8,8 +8,8 @@ from typing import Any
 
 from matplotlib import figure as mpl_figure
 
+from hybridret_jax.ground import writing
 from hybridret_jax.reporting import (
-  atomic,
   documents,
   figures,
   heatmaps,
@@ -37,11 +37,11 @@ def save(folder: str | os.PathLike, study: Mapping[str, Any]) -> pathlib.Path:
   for name, text, drawing in drawings(study):
     figures.write(folder / name, drawing)
     pictures[name] = text
-  atomic.write(folder / "study.md", markdown(study, pictures))
-  atomic.write(folder / "study.tex", latex(study))
-  atomic.write(folder / PAGE, study_page.render(study))
+  writing.write(folder / "study.md", markdown(study, pictures))
+  writing.write(folder / "study.tex", latex(study))
+  writing.write(folder / PAGE, study_page.render(study))
   whole = json.dumps(study, indent=1, ensure_ascii=False, allow_nan=False)
-  atomic.write(folder / "study.json", whole + "\n")
+  writing.write(folder / "study.json", whole + "\n")
   return folder / PAGE
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hybridret_jax.reporting import atomic
+from hybridret_jax.ground import writing
 from hybridret_jax.reporting.study import page as study_page
 from tests.assembly.study import made as study_made
 from tests.reporting import page_browser_test
@@ -18,7 +18,7 @@ DESKTOP = {"width": 1280, "height": 900}
 def path(tmp_path_factory):
   path = tmp_path_factory.mktemp("study") / "index.html"
   # Unfinished, so that everything there may be is on the page.
-  atomic.write(path, study_page.render(study_made.collected("seed=2")))
+  writing.write(path, study_page.render(study_made.collected("seed=2")))
   return path
 
 
