@@ -37,6 +37,7 @@ setuptools.setup(
     "huggingface_hub>=1.31,<3",
     "jax>=0.10,<0.11",
     "jinja2>=3.1,<4",
+    "langcodes>=3.5,<4",
     "matplotlib>=3.9,<4",
     "ml_collections>=1.0,<2",
     "numpy>=2,<3",

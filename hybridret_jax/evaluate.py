@@ -109,7 +109,7 @@ def _judge(
         system,
         mesh=mesh,
         known=known,
-        seen=config.data.languages,
+        seen=training_data.languages(config),
         depth=config.evaluation.depth,
       )
       seconds[f"score_{system.name}"] = round(time.perf_counter() - begun, 1)
@@ -123,19 +123,18 @@ def _results(
   task: task_lib.Task,
   made: model.Model,
 ) -> dict[str, Any]:
-  given = config.evaluation.candidates
   notes = list(task.notes)
   if spec == config.validation.task:
     notes.append("The checkpoint was chosen on this very task.")
   return {
     "schema": results.SCHEMA,
     "task": task.name,
-    "candidates": given if spec.startswith("xquad_r") else "as given",
+    "candidates": task.candidate_form,
     "model": {
       "init": str(config.model.init),
       "pooling": config.model.pooling,
       "dimension": made.module.projection or made.module.encoder.hidden_size,
-      "training_languages": list(config.data.languages),
+      "training_languages": list(training_data.languages(config)),
     },
     "settings": json.loads(config.to_json_best_effort()),
     "versions": {n: importlib.metadata.version(n) for n in _VERSIONS},
@@ -212,6 +211,7 @@ def _write_lists(config, folder, task, judged):
     task.candidate_ids,
     task.relevant,
     task.grades,
+    task.misses,
   )
   depth = config.evaluation.run_depth
   for label, found in judged.items():

@@ -179,7 +179,7 @@ def _card(config, made, workdir, step) -> str:
   return model_card.card(
     name=f"{pathlib.Path(workdir).name} (step {step})",
     results=saved,
-    training_languages=tuple(config.data.languages),
+    training_languages=training_data.languages(config),
     prefixes={
       "query": config.data.query_prefix,
       "passage": config.data.passage_prefix,

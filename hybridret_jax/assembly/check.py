@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import ml_collections
-from babel import Locale
 
 from hybridret_jax.assembly import (
   judging,
@@ -184,12 +183,10 @@ def _choices(config) -> Iterator[str]:
       f" {', '.join(evaluation.SETTINGS)} and a metric of"
       f" {', '.join(metrics.ALL)}"
     )
-  known = Locale("en").languages
-  for language in config.data.languages:
-    if language not in known:
-      yield f"data.languages names {language!r}, no ISO 639-1 code"
-  if len(set(config.data.languages)) < len(config.data.languages):
-    yield f"data.languages {config.data.languages} repeats a language"
+  try:
+    training_data.languages(config)
+  except ValueError as error:
+    yield str(error)
 
 
 def _lengths(config) -> Iterator[str]:

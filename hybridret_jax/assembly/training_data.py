@@ -16,6 +16,7 @@ from hybridret_jax.data import (
   tokenizer,
 )
 from hybridret_jax.data.corpora import cldr
+from hybridret_jax.ground import languages as tags
 from hybridret_jax.parallel import hosts
 
 CLDR = "cldr:"
@@ -45,6 +46,15 @@ def cache_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   return pathlib.Path(config.cache).expanduser()
 
 
+def languages(config: ml_collections.ConfigDict) -> tuple[str, ...]:
+  """The languages that are trained on, as canonical tags.
+
+  Raises:
+    Fault: one is no tag, or two are one language.
+  """
+  return tags.distinct(config.data.languages, "data.languages")
+
+
 def place(config: ml_collections.ConfigDict, spec: str) -> str:
   """A data path as the config means it: relative ones start at data.folder.
 
@@ -70,7 +80,7 @@ def read_corpus(
   """The rows to train on and the held-out ones."""
   corpus = sources.read(
     [place(config, spec) for spec in config.data.sources],
-    languages=tuple(config.data.languages),
+    languages=languages(config),
   )
   share = config.validation.share
   if not share:

@@ -1,25 +1,22 @@
 """Opens the files and TFDS data sets that hold records, one source each."""
 
-import gzip
-import json
 import os
 import pathlib
 import re
 import urllib.parse
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from hybridret_jax.ground import faults, fields, languages, reading
+
 FIELDS = frozenset(
   ("id", "group", "lang", "query", "passage", "source", "block", "negatives")
 )
-LANGUAGE = re.compile(r"[a-z]{2}")  # the form of an ISO 639-1 code
 QUERIES = "queries:"  # in front of a path: its queries, as translations
 _FILE = re.compile(r"(?P<stem>.+)\.jsonl(\.gz)?")
-
-Place = tuple[Any, int]  # file, or name of a TFDS data set; line, from 1
+_ALMOST = re.compile(r"[^.].*\.json.*", re.IGNORECASE)
 
 
 def load(
@@ -27,12 +24,13 @@ def load(
   *,
   keep: Callable[[str], bool],
   skip: Callable[[str, int], None],
-) -> tuple[str, Iterator[tuple[Place, Any]]]:
+) -> tuple[str, Iterator[tuple[reading.Place, dict[str, Any]]]]:
   """The name of the source at `path`, and its records with their places.
 
   The files of a folder are read where `keep(language)` says so; of the others
-  only the lines are counted, and told to `skip(why, count)`. A record is what
-  the line holds, not yet checked.
+  only the lines are counted, and told to `skip(why, count)`. A record is the
+  object that the line holds, its fields not yet checked. A language in a file's
+  name may have any spelling of its tag.
 
   `queries:PATH` is a source of translations out of a parallel one: each query
   of PATH is its own passage, in a group of its own in the block that the
@@ -40,7 +38,7 @@ def load(
 
   Raises:
     FileNotFoundError: there is nothing at `path`.
-    ValueError: it is not a source, or a line is not JSON.
+    Fault: it is not a source, or a line is no JSON object.
   """
   if str(path).startswith(QUERIES):
     name, found = load(str(path)[len(QUERIES) :], keep=keep, skip=skip)
@@ -48,101 +46,78 @@ def load(
   if str(path).startswith("tfds:"):
     return _open_tfds(str(path))
   path = pathlib.Path(path)
-  if path.is_dir():
+  if os.path.isdir(path):
     return path.resolve().name, _folder_records(path, keep, skip)
-  if not path.exists():
+  if not os.path.lexists(path):
     raise FileNotFoundError(
       f"source {path} does not exist; name a folder of <language>.jsonl[.gz], "
       "such a file, or tfds:<name>"
     )
   match = _FILE.fullmatch(path.name)
   if not match:
-    raise ValueError(f"source {path} is not a .jsonl or .jsonl.gz; convert it")
-  return match["stem"], _file_records(path)
+    raise faults.Fault(
+      path, "the source is not a .jsonl or .jsonl.gz", "convert it"
+    )
+  reading.find(path.with_name(f"{match['stem']}.jsonl"))  # Only one of both.
+  return match["stem"], reading.objects(path)
 
 
-def fault(place: Place, what: str, mend: str) -> ValueError:
-  """The error of a bad record: where, what it holds, how to mend it."""
-  return ValueError(f"{where(place)}: {what}; {mend}")
-
-
-def where(place: Place) -> str:
-  return f"{place[0]}:{place[1]}"
-
-
-def _queries(found, skip) -> Iterator[tuple[Place, Any]]:
+def _queries(found, skip) -> Iterator[tuple[reading.Place, Any]]:
   """Each record's query as a translation: its own passage."""
   for place, record in found:
-    if not isinstance(record, dict) or not isinstance(record.get("group"), str):
-      yield place, record  # The table says what is wrong with it.
-    elif record.get("query") == "":
-      skip("no query to make a translation of", 1)
-    else:
+    group = fields.name(record, "group", place)
+    if fields.text(record, "query", place):
       yield (
         place,
         {
-          **{
-            key: record[key] for key in FIELDS - {"negatives"} & record.keys()
-          },
-          "id": f"{record.get('id')}:query",
-          "group": f"{record['group']}:query",
-          "passage": record.get("query"),
-          "block": record.get("block") or record["group"],
+          **{key: record[key] for key in record.keys() - {"negatives"}},
+          "id": f"{fields.name(record, 'id', place)}:query",
+          "group": f"{group}:query",
+          "passage": record["query"],
+          "block": fields.optional_name(record, "block", place) or group,
         },
       )
+    else:
+      skip("no query to make a translation of", 1)
 
 
 def _folder_records(folder, keep, skip):
   files: dict[str, pathlib.Path] = {}
-  for path in sorted(folder.iterdir()):
+  for path in reading.entries(folder):
     match = _FILE.fullmatch(path.name)
     if not match:
+      if _ALMOST.fullmatch(path.name):
+        skip(f"{path} is no .jsonl or .jsonl.gz", 1)
       continue
-    language = match["stem"]
-    if not LANGUAGE.fullmatch(language):
-      raise ValueError(
-        f"{path} is not named after a language; call it <language>.jsonl, or "
-        "name the file itself as the source"
+    language = languages.canonical(match["stem"])
+    if language is None:
+      raise faults.Fault(
+        path,
+        "it is not named after a language",
+        "call it <BCP 47 tag>.jsonl, or name the file itself as the source",
       )
     if language in files:
-      raise ValueError(f"{path} and {files[language]} both exist; keep one")
+      raise reading.both(files[language], path)
     files[language] = path
   if not files:
-    raise ValueError(f"source {folder} has no <language>.jsonl[.gz]; add them")
+    raise faults.Fault(
+      folder, "the source has no <language>.jsonl[.gz]", "add them"
+    )
   for language, path in files.items():
     if not keep(language):
-      count = sum(1 for _ in _lines(path))
+      count = sum(1 for _ in reading.lines(path))
       skip(f"language {language} was not asked for", count)
       continue
-    for place, record in _file_records(path):
-      if isinstance(record, dict) and record.get("lang", language) != language:
-        raise fault(
-          place,
-          f"lang is {record['lang']!r} in the file of {language!r}",
-          f"move the row to {record['lang']}.jsonl",
-        )
+    for place, record in reading.objects(path):
+      if "lang" in record:
+        own = languages.read(record["lang"], place)
+        if own != language:
+          raise faults.Fault(
+            place,
+            f"lang is {own!r} in the file of {language!r}",
+            f"move the row to {own}.jsonl",
+          )
       yield place, record
-
-
-def _file_records(path) -> Iterator[tuple[tuple, Any]]:
-  for number, line in enumerate(_lines(path), start=1):
-    try:
-      record = json.loads(line)
-    except ValueError as error:
-      raise fault(
-        (path, number), f"not JSON ({error})", "write one object per line"
-      ) from error
-    yield (path, number), record
-
-
-def _lines(path) -> Iterator[bytes]:
-  try:
-    with open(path, "rb") as file:
-      yield from gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-  except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-    raise ValueError(
-      f"{path} is not a whole gzip file ({error}); copy it again, or drop .gz"
-    ) from error
 
 
 def _open_tfds(path):
@@ -151,9 +126,10 @@ def _open_tfds(path):
   options = dict(urllib.parse.parse_qsl(query))
   unknown = options.keys() - {"data_dir", "split"}
   if not name or unknown:
-    raise ValueError(
-      f"source {path!r} has {sorted(unknown) or 'no name'}; write "
-      "tfds:<name>?data_dir=<folder>&split=<split>"
+    raise faults.Fault(
+      path,
+      f"the source has {sorted(unknown) or 'no name'}",
+      "write tfds:<name>?data_dir=<folder>&split=<split>",
     )
   return name.rsplit("/", 1)[-1], _tfds_records(name, **options)
 
@@ -180,7 +156,7 @@ def _tfds_records(name, *, data_dir=None, split="train"):
     record = {
       field: _decoded(value) for field, value in row.items() if field in FIELDS
     }
-    yield (f"tfds:{name}", number), record
+    yield reading.Place(f"tfds:{name}", number), record
 
 
 def _decoded(value):

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hybridret_jax.data import records
-
-_REQUIRED = ("id", "group", "lang", "query", "passage")
-_UTF8 = "write the text as UTF-8"
+from hybridret_jax.ground import faults, fields, reading
+from hybridret_jax.ground import languages as tags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,43 +106,30 @@ def is_monolingual(corpus: Corpus) -> np.ndarray:
   return (corpus.query_row >= 0) & (corpus.query_row != corpus.passage_row)
 
 
-def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
-  """`languages` as a tuple, if each is a distinct two-letter code.
-
-  Raises:
-    ValueError: one is not of that form, or stands twice.
-  """
-  if isinstance(languages, str):
-    raise ValueError(f"languages is {languages!r}; give a list of codes")
-  for language in languages:
-    if not records.LANGUAGE.fullmatch(language):
-      raise ValueError(
-        f"languages has {language!r}; use ISO 639-1 codes such as 'en'"
-      )
-  if len(set(languages)) < len(languages):
-    raise ValueError(f"languages {list(languages)} names one twice; once each")
-  return tuple(languages)
-
-
 class _Table:
   """Grows the columns of a corpus record by record."""
 
   def __init__(self, languages):
-    self.asked = None if languages is None else check_languages(languages)
+    self.asked = None
+    if languages is not None:
+      self.asked = tags.distinct(languages, "languages")
     self.sources: dict[str, str] = {}
     self.languages = _Index(self.asked or ())
     self.groups, self.blocks, self.texts = _Index(), _Index(), _Index()
-    self.places: dict[str, tuple] = {}  # of each id
+    self.places: dict[str, reading.Place] = {}  # of each id
     self.views: dict[tuple[int, int], str] = {}  # (group, language) to its id
     self.group_block: list[int] = []
     self.rows: list[tuple[int, ...]] = []
     self.negative_offsets, self.negative_values = [0], []
     self.skipped: dict[str, int] = {}
+    self.unknown = fields.Unknown(records.FIELDS)
 
   def add_source(self, name, path):
     if name in self.sources:
-      raise ValueError(
-        f"{path} and {self.sources[name]} are both named {name!r}; rename one"
+      raise faults.Fault(
+        path,
+        f"it and {self.sources[name]} are both named {name!r}",
+        "rename one",
       )
     self.sources[name] = str(path)
     self.views.clear()
@@ -155,19 +141,22 @@ class _Table:
     return self.asked is None or language in self.asked
 
   def add(self, place, record):
-    _check_fields(place, record)
-    for field in record.keys() - records.FIELDS:
-      self.skip(f"field {field!r} is not read")
-    language = record["lang"]
+    record = record | {
+      "id": fields.name(record, "id", place),
+      "group": fields.name(record, "group", place),
+      "block": fields.optional_name(record, "block", place),
+    }
+    query = fields.text(record, "query", place)
+    passage = fields.text(record, "passage", place)
+    if not passage:
+      raise faults.Fault(place, "passage is empty", "every row needs a passage")
+    language = tags.read(fields.text(record, "lang", place), place)
+    self.unknown.see(record)
+    if record["lang"] != language:
+      self.skip(f"lang {record['lang']!r} is read as {language!r}")
     if not self.is_asked(language):
       self.skip(f"language {language} was not asked for")
       return
-    query = record["query"].strip()
-    passage = record["passage"].strip()
-    if not passage:
-      raise records.fault(
-        place, "passage is empty", "every row needs a passage"
-      )
     group = self._group(place, record, language)
     passage_text = self._text(place, "passage", passage)
     for negative in _negatives(place, record, passage):
@@ -188,27 +177,26 @@ class _Table:
     """The index of the record's group, once its id and block are checked."""
     identity, name = record["id"], record["group"]
     if identity in self.places:
-      before = records.where(self.places[identity])
-      raise records.fault(
+      raise faults.Fault(
         place,
-        f"id {identity!r} was already at {before}",
+        f"id {identity!r} was already at {self.places[identity]}",
         "an id is unique over all sources",
       )
     self.places[identity] = place
     group = self.groups[name]
     view = (group, self.languages[language])
     if view in self.views:
-      raise records.fault(
+      raise faults.Fault(
         place,
         f"group {name!r} already has id {self.views[view]!r} in {language!r}",
         "a group occurs once per source and language",
       )
     self.views[view] = identity
-    block = self.blocks[record.get("block") or name]
+    block = self.blocks[record["block"] or name]
     if group == len(self.group_block):
       self.group_block.append(block)
     if self.group_block[group] != block:
-      raise records.fault(
+      raise faults.Fault(
         place,
         f"group {name!r} has block {record.get('block') or name!r} here and "
         f"{list(self.blocks)[self.group_block[group]]!r} before",
@@ -219,10 +207,8 @@ class _Table:
   def _text(self, place, field, text):
     known = len(self.texts)
     index = self.texts[text]
-    if index == known and not _is_encodable(text):
-      raise records.fault(
-        place, f"{field} holds half of a surrogate pair", _UTF8
-      )
+    if index == known:
+      reading.check_text(text, place, field)
     return index
 
   def corpus(self):
@@ -250,7 +236,7 @@ class _Table:
       passage_row=passage,
       negative_offsets=np.array(self.negative_offsets, np.int64),
       negative_values=np.array(self.negative_values, np.int32),
-      skipped=self.skipped,
+      skipped=self.skipped | self.unknown.described(),
     )
 
 
@@ -265,34 +251,6 @@ class _Index(dict):
     return self[name]
 
 
-def _check_fields(place, record):
-  if not isinstance(record, dict):
-    raise records.fault(
-      place, f"{record!r} is not a JSON object", "write one object per line"
-    )
-  for field in _REQUIRED:
-    value = record.get(field)
-    if not isinstance(value, str):
-      what = f"is {value!r}" if field in record else "is missing"
-      raise records.fault(place, f"{field} {what}", "it has to be a text")
-  for field in ("id", "group"):
-    if not record[field]:
-      raise records.fault(place, f"{field} is empty", "give it a name")
-  block = record.get("block", "")
-  if not isinstance(block, str):
-    raise records.fault(
-      place, f"block is {block!r}", "it has to be a text, or absent"
-    )
-  if not _is_encodable(record["id"] + record["group"] + block):
-    raise records.fault(place, "a name holds half of a surrogate pair", _UTF8)
-  if not records.LANGUAGE.fullmatch(record["lang"]):
-    raise records.fault(
-      place,
-      f"lang is {record['lang']!r}",
-      "use an ISO 639-1 code such as 'en'",
-    )
-
-
 def _negatives(place, record, passage):
   negatives = record.get("negatives", ())
   if not negatives and isinstance(negatives, list | tuple):
@@ -301,28 +259,20 @@ def _negatives(place, record, passage):
   if not is_list or not all(
     isinstance(n, str) and n.strip() for n in negatives
   ):
-    raise records.fault(
+    raise faults.Fault(
       place,
-      f"negatives is {negatives!r}",
+      f"negatives is {reading.shown(negatives)}",
       "it has to be a list of texts that are not empty, or absent",
     )
   negatives = [negative.strip() for negative in negatives]
   if passage in negatives:
-    raise records.fault(
+    raise faults.Fault(
       place,
       "negatives holds the passage itself",
       "leave it out, or it is pushed away from its own query",
     )
   if len(set(negatives)) < len(negatives):
-    raise records.fault(
+    raise faults.Fault(
       place, "negatives holds a text twice", "keep one of them"
     )
   return negatives
-
-
-def _is_encodable(text):
-  try:
-    text.encode()
-  except UnicodeEncodeError:
-    return False
-  return True

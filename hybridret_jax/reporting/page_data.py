@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hybridret_jax.ground import languages as tags
 from hybridret_jax.reporting import comparison, heatmaps, results, tables
 
 STEPS = 51  # colours of the scale from 0 to 1
@@ -122,7 +123,9 @@ def _system(
 def _by_language(figures: dict[str, Any], key: str) -> dict[str, Any]:
   found = figures.get("bias", {}).get(key)
   if found is not None:
-    return found.get("by_language") or _means_by_query(found.get("by_pair", {}))
+    return found.get("by_language") or _means_by_query(
+      figures["languages"], found.get("by_pair", {})
+    )
   return {
     language: row[key]
     for language, row in figures["pool"].items()
@@ -130,11 +133,13 @@ def _by_language(figures: dict[str, Any], key: str) -> dict[str, Any]:
   }
 
 
-def _means_by_query(by_pair: Mapping[str, float | None]) -> dict[str, float]:
+def _means_by_query(
+  codes: Sequence[str], by_pair: Mapping[str, float | None]
+) -> dict[str, float]:
   """The mean over the pairs that a language is part of."""
   found: dict[str, list[float]] = {}
-  for pair, value in by_pair.items():
-    one, other = pair.split("-")
+  for key, one, other in tags.directions(codes):
+    value = by_pair.get(key)
     if value is not None and one != other:
       for language in (one, other):
         found.setdefault(language, []).append(value)

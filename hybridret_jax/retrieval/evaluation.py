@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
+from hybridret_jax.ground import languages
 from hybridret_jax.retrieval import (
   bias,
   fairness,
@@ -108,8 +109,8 @@ def judge(
     "task": task.name,
     "languages": list(task.languages),
     "counts": _counts(task),
-    "macro": _macro(directions, pool),
-    **_seen_and_unseen(directions, pool, frozenset(seen)),
+    "macro": _macro(task.languages, directions, pool),
+    **_seen_and_unseen(task.languages, directions, pool, frozenset(seen)),
     "directions": directions,
     "pool": pool,
     "pool_map_by_answer_language": _pool_by_answer_language(task, above_QRX),
@@ -162,7 +163,8 @@ def _direction_values(task, above_QRX):
   by_language = []
   for answer in range(len(task.languages)):
     narrow = _narrow(language_QR == answer, rank_QR, task.grades)
-    by_language.append(metrics.all_values(*narrow))
+    found = _with_misses(task, *narrow, task.query_language == answer)
+    by_language.append(metrics.all_values(*found))
   return {
     key: np.stack([values[key] for values in by_language], axis=1)
     for key in metrics.ALL
@@ -171,7 +173,8 @@ def _direction_values(task, above_QRX):
 
 def _pool_values(task, above_QRX):
   rank_QR = ranking.pool_ranks(above_QRX, task.relevant)
-  return metrics.all_values(rank_QR, task.grades) | {
+  found = _with_misses(task, rank_QR, task.grades)
+  return metrics.all_values(*found) | {
     "rank_distance": bias.rank_distance(rank_QR),
     "same_language_first": bias.same_language_first(
       rank_QR, task.relevant, task.query_language, task.candidate_language
@@ -186,9 +189,8 @@ def _directions(task, directions_QX):
     for query, row in _by_query_language(task, values).items():
       rows[query, code] = row
   return {
-    f"{query}-{answer}": rows[query, answer]
-    for query in task.languages
-    for answer in task.languages
+    key: rows[query, answer]
+    for key, query, answer in languages.directions(task.languages)
     if (query, answer) in rows
   }
 
@@ -201,11 +203,16 @@ def _pool_by_answer_language(task, above_QRX):
   figures = {}
   for answer, code in enumerate(task.languages):
     mine_QR = language_QR == answer
-    rank_QM, _ = _narrow(mine_QR, rank_QR)
+    narrow = _narrow(mine_QR, rank_QR)
+    rank_QM, _ = _with_misses(task, *narrow, task.query_language == answer)
     values = {"map": metrics.average_precision(rank_QM)}
     for query, row in _by_query_language(task, values).items():
-      figures[f"{query}-{code}"] = row["map"]
-  return dict(sorted(figures.items()))
+      figures[query, code] = row["map"]
+  return {
+    key: figures[query, answer]
+    for key, query, answer in languages.directions(sorted(task.languages))
+    if (query, answer) in figures
+  }
 
 
 def _narrow(mine_QR, rank_QR, grade_QR=None):
@@ -216,6 +223,21 @@ def _narrow(mine_QR, rank_QR, grade_QR=None):
   if grade_QR is None:
     return rank_QM, None
   return rank_QM, np.take_along_axis(grade_QR, order_QM, 1)
+
+
+def _with_misses(task, rank_QR, grade_QR, asked_Q=True):
+  """Ranks and grades, with the misses of the queries that are asked."""
+  if task.misses is None:
+    return rank_QR, grade_QR
+  missed_QM = task_lib.pad([list(found.values()) for found in task.misses], 0)
+  missed_QM = np.where(np.reshape(asked_Q, (-1, 1)), missed_QM, 0)
+  if grade_QR is None:
+    grade_QR = (rank_QR > 0).astype(np.int32)
+  rank_QM = np.where(missed_QM > 0, np.inf, 0)
+  return (
+    np.concatenate([rank_QR, rank_QM], axis=1),
+    np.concatenate([grade_QR, missed_QM], axis=1),
+  )
 
 
 def _bias_of_counts(task, above_QRX, pool):
@@ -279,11 +301,11 @@ def _bias_of_rankings(task, q_QD, c_ND, mesh, settings):
     rho_XX = fairness.rank_correlations(
       task, q_QD, c_ND, groups=CORRELATED_GROUPS
     )
+    keys = [key for key, *_ in languages.directions(task.languages)]
     by_pair = {
-      f"{query}-{other}": float(rho_XX[x, y])
-      for x, query in enumerate(task.languages)
-      for y, other in enumerate(task.languages)
-      if not np.isnan(rho_XX[x, y])
+      key: float(rho)
+      for key, rho in zip(keys, rho_XX.ravel(), strict=True)
+      if not np.isnan(rho)
     }
     if by_pair:
       found["rank_correlation"] = {
@@ -325,11 +347,17 @@ def _by_query_language(task, values, needed="map"):
   return rows
 
 
-def _macro(directions, pool):
+def _macro(codes, directions, pool, wanted=lambda *pair: True):
+  """Means over the directions and the pool's languages that are wanted."""
+  rows = [
+    (query == answer, directions[key])
+    for key, query, answer in languages.directions(codes)
+    if key in directions and wanted(query, answer)
+  ]
   settings = {
-    "monolingual": [r for k, r in directions.items() if _is_own(k)],
-    "cross_lingual": [r for k, r in directions.items() if not _is_own(k)],
-    "multilingual_pool": list(pool.values()),
+    "monolingual": [row for is_own, row in rows if is_own],
+    "cross_lingual": [row for is_own, row in rows if not is_own],
+    "multilingual_pool": [row for c, row in pool.items() if wanted(c, c)],
   }
   return {
     setting: {
@@ -343,27 +371,17 @@ def _macro(directions, pool):
   }
 
 
-def _seen_and_unseen(directions, pool, seen):
+def _seen_and_unseen(codes, directions, pool, seen):
   """The macros of what has trained languages only, and of the rest."""
   if not seen:
     return {}
 
   def share(wanted):
     return _macro(
-      {k: r for k, r in directions.items() if _all_in(k, seen) == wanted},
-      {k: r for k, r in pool.items() if (k in seen) == wanted},
+      codes, directions, pool, lambda *pair: (set(pair) <= seen) == wanted
     )
 
   return {"macro_seen": share(True), "macro_unseen": share(False)}
-
-
-def _is_own(direction):
-  query, answer = direction.split("-")
-  return query == answer
-
-
-def _all_in(direction, seen):
-  return set(direction.split("-")) <= seen
 
 
 def _mean_of(values):

@@ -1,8 +1,9 @@
 """Retrieval metrics of a query from the ranks of its relevant candidates.
 
 Every function takes rank_QR, 1-based ranks in any order with 0 where a query
-has fewer than R relevant candidates, and returns a float64 value per query
-in [0, 1], nan where a query has none. `mean` leaves those out. Grades, where
+has fewer than R relevant candidates and inf for a relevant one that is not
+among the candidates, and returns a float64 value per query in [0, 1], nan
+where a query has none. `mean` leaves those out. Grades, where
 given, are aligned with the ranks and at least 1; those of rank 0 are ignored.
 """
 
@@ -97,8 +98,8 @@ def mean(values) -> float | None:
 def _ordered(rank_QR):
   """Ranks ascending with inf as padding, and how many there are."""
   rank_QR = np.asarray(rank_QR, np.float64)
-  rank_QR = np.sort(np.where(rank_QR > 0, rank_QR, np.inf), axis=1)
-  return rank_QR, np.isfinite(rank_QR).sum(axis=1)
+  number_Q = (rank_QR > 0).sum(axis=1)
+  return np.sort(np.where(rank_QR > 0, rank_QR, np.inf), axis=1), number_Q
 
 
 def _discounted(grade_QR, rank_QR, k):

@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import urllib.parse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ def write_qrels(
   candidate_ids: Sequence[str],
   relevant_QR,
   grade_QR=None,
+  misses: Sequence[Mapping[str, int]] | None = None,
 ) -> None:
   """Writes `qid Q0 docid grade` for every relevant candidate.
 
@@ -31,6 +32,8 @@ def write_qrels(
     candidate_ids: what `relevant_QR` indexes.
     relevant_QR: candidate indices, -1 is padding.
     grade_QR: aligned with `relevant_QR`; None is 1 each.
+    misses: for each query the grades of what is relevant and no candidate, by
+      id.
 
   Raises:
     ValueError: an id is empty, or the arrays do not fit.
@@ -39,7 +42,13 @@ def write_qrels(
   grade_QR = np.ones_like(relevant_QR) if grade_QR is None else grade_QR
   _check(query_ids, relevant_QR, np.asarray(grade_QR))
   rows = _rows(query_ids, candidate_ids, relevant_QR, np.asarray(grade_QR))
-  _write(path, (f"{q} Q0 {c} {grade}\n" for q, _, c, grade in rows))
+  lines = [f"{q} Q0 {c} {grade}\n" for q, _, c, grade in rows]
+  for query, lacking in zip(query_ids, misses or (), strict=misses is not None):
+    lines += [
+      f"{_field(query)} Q0 {_field(candidate)} {grade}\n"
+      for candidate, grade in lacking.items()
+    ]
+  _write(path, lines)
 
 
 def write_run(

@@ -116,12 +116,57 @@ def test_languages_keep_their_order_and_the_rest_is_counted(tmp_path):
   }
 
 
+def test_languages_have_one_spelling(tmp_path):
+  write(tmp_path / "s" / "pt_br.jsonl", [record("a", "PT-br")])
+  write(tmp_path / "s" / "zh-Hant.jsonl", [record("a", "zh-Hant")])
+  write(tmp_path / "s" / "iw.jsonl", [record("a", "iw"), record("b", "he")])
+  write(tmp_path / "s" / "yue.jsonl", [record("a", "yue")])
+  corpus = sources.read([tmp_path / "s"], languages=["HE", "pt_BR", "zh-hant"])
+  assert corpus.languages == ("he", "pt-BR", "zh-Hant")
+  assert [row[1] for row in rows_of(corpus)] == ["he", "he", "pt-BR", "zh-Hant"]
+  assert corpus.skipped == {
+    "language yue was not asked for": 1,
+    "lang 'PT-br' is read as 'pt-BR'": 1,
+    "lang 'iw' is read as 'he'": 1,
+  }
+
+
+def test_whole_numbers_are_names(tmp_path):
+  rows = [record("a", "en") | {"id": 7, "group": 3, "block": 2}]
+  rows += [record("b", "en"), record("c", "de") | {"group": "3", "block": "2"}]
+  path = write(tmp_path / "s.jsonl", rows)
+  assert [row[:5] for row in rows_of(sources.read([path]))] == [
+    ("7", "en", "s", "3", "2"),
+    ("b:en", "en", "s", "b", "b"),
+    ("c:de", "de", "s", "3", "2"),
+  ]
+  assert sources.read([f"queries:{path}"]).groups[0] == "3:query"
+  write(path, [rows[0], record("d", "en") | {"id": "7"}])
+  with pytest.raises(ValueError, match="s.jsonl:2: id '7' was already at"):
+    sources.read([path])
+
+
+def test_what_is_not_read_is_named_and_counted(tmp_path):
+  rows = [record(g, "en", Negative=["n"], note=1) for g in "ab"]
+  rows += [record("c", "en", **{f"key{i}": 1 for i in range(50)})]
+  write(tmp_path / "s" / "en.jsonl", rows)
+  write(tmp_path / "s" / "de.json", [])
+  write(tmp_path / "s" / "fr.jsonl.zst", [])
+  skipped = sources.read([tmp_path / "s"]).skipped
+  assert (
+    skipped["field 'Negative' is not read (did you mean 'negatives'?)"] == 2
+  )
+  assert skipped["field 'note' is not read"] == 2
+  assert skipped["field '(others)' is not read"] == 22
+  for name in ("de.json", "fr.jsonl.zst"):
+    assert skipped[f"{tmp_path}/s/{name} is no .jsonl or .jsonl.gz"] == 1
+
+
 GOOD = record("good", "en")
 BAD = {
   "no json": ("{", "not JSON"),
-  "a blank line": ("", "not JSON"),
   "no object": ("[1]", "not a JSON object"),
-  "broken unicode": ('{"id": "\udcff"}', "not JSON"),
+  "broken unicode": ('{"id": "\udcff"}', "not UTF-8"),
   "half a surrogate in a name": (
     json.dumps(record("\ud800", "en")),
     "surrogate",
@@ -139,15 +184,34 @@ BAD = {
   },
   **{
     f"{field} a number": (record("a", "en") | {field: 7}, f"{field} is 7")
-    for field in ("id", "group", "lang", "query", "passage", "block")
+    for field in ("lang", "query", "passage")
   },
-  "an empty id": (record("a", "en", id=""), "id is empty"),
-  "an empty group": (record("", "en"), "group is empty"),
+  **{
+    f"{field} {value}": (
+      record("a", "en") | {field: value},
+      f"{field} is {value}",
+    )
+    for field in ("id", "group", "block")
+    for value in (1.5, True, None)
+  },
+  **{
+    f"a padded {field}": (
+      record("a", "en") | {field: "name "},
+      f"{field} is 'name ', with white space",
+    )
+    for field in ("id", "group", "block")
+  },
+  "an empty id": (record("a", "en", id=" "), "id is ' ', empty"),
+  "an empty group": (record("", "en"), "group is '', empty"),
   "an empty passage": (
     record("a", "en") | {"passage": " "},
     "passage is empty",
   ),
-  "a language name": (record("a", "English"), "ISO 639-1"),
+  "a language name": (
+    record("a", "English"),
+    "lang is 'English'; use a BCP 47",
+  ),
+  "a key twice": ('{"id": "a", "id": "b"}', "the key 'id' stands twice"),
   "a repeated id": (
     record("a", "en", id="good:en"),
     "id 'good:en' was already",
@@ -205,15 +269,20 @@ def test_bad_paths_are_named(tmp_path):
   write(tmp_path / "part" / "part-0.jsonl", [GOOD])
   write(tmp_path / "both" / "en.jsonl", [GOOD])
   write(tmp_path / "both" / "en.jsonl.gz", [GOOD])
+  for name in ("case/EN", "case/en", "old/iw", "old/he"):
+    write(tmp_path / f"{name}.jsonl", [GOOD])
   write(tmp_path / "wrong" / "de.jsonl", [GOOD])
   write(tmp_path / "s.txt", [])
   write(tmp_path / "a" / "s" / "en.jsonl", [GOOD])
   write(tmp_path / "b" / "s" / "en.jsonl", [record("b", "en")])
   (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b"{}" * 99)[:-9])
   for names, what in [
-    (["empty"], "empty has no <language>.jsonl"),
-    (["part"], "part-0.jsonl is not named after a language"),
-    (["both"], "both exist; keep one"),
+    (["empty"], "empty: the source has no <language>.jsonl"),
+    (["part"], "part-0.jsonl: it is not named after a language"),
+    (["both"], "en.jsonl: .*en.jsonl.gz stands for the same; keep one"),
+    (["both/en.jsonl"], "en.jsonl.gz stands for the same; keep one"),
+    (["case"], "EN.jsonl: .*/en.jsonl stands for the same; keep one"),
+    (["old"], "he.jsonl: .*/iw.jsonl stands for the same; keep one"),
     (["wrong"], "de.jsonl:1: lang is 'en' in the file of 'de'"),
     (["s.txt"], "not a .jsonl or .jsonl.gz"),
     (["a/s", "b/s"], "both named 's'; rename one"),
@@ -228,7 +297,9 @@ def test_bad_paths_are_named(tmp_path):
     sources.read(str(tmp_path))
 
 
-@pytest.mark.parametrize("languages", [["en", "en"], ["EN"], ["eng"], "en"])
+@pytest.mark.parametrize(
+  "languages", [["en", "en"], ["en", "EN"], ["english"], "en"]
+)
 def test_bad_languages_are_named(tmp_path, languages):
   path = write(tmp_path / "s.jsonl", [GOOD])
   with pytest.raises(ValueError, match="languages"):

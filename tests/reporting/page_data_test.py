@@ -97,3 +97,23 @@ def test_parts_that_no_system_has_are_left_out(make_results):
     "rank_distance",
   ]
   assert data["matrices"] == [] and data["tests"] is None
+
+
+def test_tags_with_hyphens_are_languages_like_others(make_entries):
+  tags = ("ar", "pt-BR", "sr", "sr-Latn", "zh", "zh-Hant")
+  entries = make_entries(tags)
+  figures = comparison.figures_of(entries[0])
+  pairs = {f"{x}-{y}": float("sr-Latn" in (x, y)) for x in tags for y in tags}
+  figures["bias"]["rank_correlation"]["by_pair"] = pairs
+  data = page_data.collect(entries, None)
+  assert data["languages"] == list(tags)
+  (system, *_) = data["systems"]
+  means = dict.fromkeys(tags, 0.2) | {"sr-Latn": 1.0}
+  assert system["columns"]["rank_correlation"] == means
+  correlations = system["matrices"]["correlation"]
+  assert correlations[2] == [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+  shown = system["directions"]["map"]
+  for y, query in enumerate(tags):
+    for x, answer in enumerate(tags):
+      value = figures["directions"][f"{query}-{answer}"]["map"]
+      assert shown[y][x] == round(value, 6)

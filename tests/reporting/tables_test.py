@@ -146,3 +146,11 @@ def test_numbers_are_written_the_same_everywhere():
     "0.001",
     "0.250",
   ]
+
+
+def test_tags_with_hyphens_have_rows_and_columns(tmp_path, make_results):
+  tags = ("pt-BR", "sr", "sr-Latn", "zh-Hans", "zh-Hant")
+  page = tables.save(tmp_path, make_results(tags))
+  text = page.read_text(encoding="utf-8")
+  for tag in tags:
+    assert f"| {tag}" in text or f" {tag} |" in text

@@ -248,3 +248,65 @@ def test_shards_on_disk_give_the_same_figures(tmp_path):
     figures["bias"].pop("rank_correlation", None)
     figures["bias"].pop("one_copy", None)
   assert streamed.figures == whole.figures
+
+
+def test_directions_are_pairs_whatever_the_tags():
+  """`sr-sr-Latn` is one direction, and every figure is as with other names."""
+  tags = ("pt-BR", "sr", "sr-Latn", "zh-Hans", "zh-Hant")
+  plain = make_task(languages=("aa", "bb", "cc", "dd", "ee"), N=100)
+  vectors = real_vectors(plain)
+  named = dataclasses.replace(plain, languages=tags)
+  seen = {"aa", "cc"}, {"pt-BR", "sr-Latn"}
+  other, figures = (
+    evaluation.judge(task, *vectors, seen=of, depth=9).figures
+    for task, of in zip((plain, named), seen, strict=True)
+  )
+  name = dict(zip(plain.languages, tags, strict=True))
+  pairs = {
+    f"{query}-{answer}": f"{name[query]}-{name[answer]}"
+    for query in name
+    for answer in name
+  }
+  assert figures["directions"] == {
+    pairs[key]: row for key, row in other["directions"].items()
+  }
+  assert figures["pool"] == {name[k]: row for k, row in other["pool"].items()}
+  for key in ("macro", "macro_seen", "macro_unseen"):
+    assert figures[key] == other[key]
+  assert figures["macro_seen"]["monolingual"]["map"] is not None
+  answers = "pool_map_by_answer_language"
+  assert figures[answers] == {
+    pairs[key]: value for key, value in other[answers].items()
+  }
+
+
+@pytest.mark.parametrize("grades", [False, True])
+def test_what_the_corpus_lacks_is_never_found(grades):
+  made = make_task(4)
+  if grades:
+    grade = np.where(made.relevant >= 0, 1 + made.relevant % 3, 0)
+    made = dataclasses.replace(made, grades=grade.astype(np.int32))
+  misses = tuple({f"x{i}": 1 + i for i in range(q % 3)} for q in range(30))
+  part = dataclasses.replace(made, misses=misses)
+  vectors = real_vectors(made)
+  whole, found = (evaluation.judge(t, *vectors) for t in (made, part))
+  there_Q = (made.relevant >= 0).sum(axis=1)
+  lacking_Q = np.array([len(found) for found in misses])
+  share_Q = there_Q / np.maximum(there_Q + lacking_Q, 1)
+  for metric in ("map", "recall@100"):
+    want_Q = np.where(there_Q, whole.pool_Q[metric] * share_Q, 0.0)
+    want_Q[there_Q + lacking_Q == 0] = np.nan
+    np.testing.assert_allclose(found.pool_Q[metric], want_Q)
+  for metric in ("rank_distance", "same_language_first"):
+    np.testing.assert_array_equal(found.pool_Q[metric], whole.pool_Q[metric])
+  for q in range(made.num_queries):
+    own = made.query_language[q]
+    for answer in range(3):
+      before = whole.directions_QX["mrr@10"][q, answer]
+      after = found.directions_QX["mrr@10"][q, answer]
+      if answer == own and lacking_Q[q] and np.isnan(before):
+        assert after == 0
+      else:
+        np.testing.assert_equal(after, before)
+  ideal = found.pool_Q["ndcg@10"] <= whole.pool_Q["ndcg@10"] + 1e-12
+  assert (ideal | (there_Q == 0)).all()

@@ -242,3 +242,19 @@ def test_no_candidate_and_no_query_are_no_error():
     ).values():
       assert value_Q.shape == shape[:1]
       assert np.isnan(value_Q).all()
+
+
+def test_what_is_not_among_the_candidates_is_relevant_and_not_found():
+  rank_QR = np.array([[2, np.inf, 0], [np.inf, 0, np.inf], [0, 0, 0]])
+  got = metrics.all_values(rank_QR, np.array([[1, 3, 0], [1, 0, 1], [0, 0, 0]]))
+  want = {
+    "map": [0.25, 0.0, np.nan],
+    "map@20": [0.25, 0.0, np.nan],
+    "r@1": [0.0, 0.0, np.nan],
+    "r@10": [1.0, 0.0, np.nan],
+    "mrr@10": [0.5, 0.0, np.nan],
+    "ndcg@10": [(1 / np.log2(3)) / (3 + 1 / np.log2(3)), 0.0, np.nan],
+    "recall@100": [0.5, 0.0, np.nan],
+  }
+  for key, values in want.items():
+    np.testing.assert_allclose(got[key], values, err_msg=key)

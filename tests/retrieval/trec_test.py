@@ -46,14 +46,21 @@ def written(tmp_path_factory):
   above_QRX = ranking.counts(
     q_QD, c_ND, relevant_QR, np.zeros(150, np.int32), num_languages=1
   )
+  # Relevant for some queries is also what the corpus lacks.
+  misses = [{f"x {i}": 1 + i for i in range(q % 3)} for q in range(12)]
+  missed_QM = np.array([[*m.values(), 0, 0][:2] for m in misses])
+  ranks_QR = ranking.pool_ranks(above_QRX, relevant_QR)
   values = metrics.all_values(
-    ranking.pool_ranks(above_QRX, relevant_QR), grade_QR
+    np.hstack([ranks_QR, np.where(missed_QM, np.inf, 0)]),
+    np.hstack([grade_QR, missed_QM]),
   )
   figures = {key: metrics.mean(value_Q) for key, value_Q in values.items()}
   scores_QK, indices_QK = search.top_k(q_QD, [c_ND], 150)
   folder = tmp_path_factory.mktemp("trec") / "new"
   qrels, run = folder / "qrels.trec", folder / "run.trec.gz"
-  trec.write_qrels(qrels, query_ids, candidate_ids, relevant_QR, grade_QR)
+  trec.write_qrels(
+    qrels, query_ids, candidate_ids, relevant_QR, grade_QR, misses
+  )
   trec.write_run(
     run, query_ids, candidate_ids, scores_QK, indices_QK, tag="of init"
   )

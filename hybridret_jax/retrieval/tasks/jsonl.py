@@ -1,12 +1,15 @@
 """Reads a retrieval task from queries, candidates and judgements on disk."""
 
+import collections
 import pathlib
 import re
 from collections.abc import Iterable
 
 import numpy as np
 
-from hybridret_jax.retrieval.tasks import lines, task
+from hybridret_jax.ground import faults, fields, reading
+from hybridret_jax.ground import languages as tags
+from hybridret_jax.retrieval.tasks import task
 
 _QUERY = ("group", "cluster", "subcluster")  # Fields that may be left out.
 _CANDIDATE = ("context", "group")
@@ -21,7 +24,9 @@ def load(folder: str | pathlib.Path, *, name: str | None = None) -> task.Task:
   "context"?, "group"?}`, and `qrels.tsv` one
   `query_id<TAB>candidate_id<TAB>relevance`, where a relevance of 1 or more is
   the grade of a relevant candidate and 0 or less says that it is not one.
-  Texts are stripped. Candidates are sorted by language and keep the file's
+  Texts are stripped, whole numbers are names, and languages are canonical BCP
+  47 tags; what of that changed a record, and keys that are not read, are told
+  in the task's notes. Candidates are sorted by language and keep the file's
   order within one. Where some records name a group, cluster or subcluster,
   one that does not has its own, named by its id.
 
@@ -30,12 +35,13 @@ def load(folder: str | pathlib.Path, *, name: str | None = None) -> task.Task:
     name: what the figures are filed under; None takes the folder's name.
 
   Raises:
-    ValueError: a file is missing, or a line is misshapen, names an unknown id
-      or repeats one; the message gives file:line.
+    Fault: a file is missing, plain and packed, or a line is misshapen, names
+      an unknown id or repeats one; the message gives file:line.
   """
   folder = pathlib.Path(folder)
-  queries = _records(_find(folder, "queries.jsonl"), _QUERY)
-  candidates = _records(_find(folder, "candidates.jsonl"), _CANDIDATE)
+  notes: list[str] = []
+  queries = _records(_find(folder, "queries.jsonl"), _QUERY, notes)
+  candidates = _records(_find(folder, "candidates.jsonl"), _CANDIDATE, notes)
   candidates.sort(key=lambda record: record["lang"])
   languages = tuple(sorted({r["lang"] for r in queries + candidates}))
   judged = _judgements(_find(folder, "qrels.tsv"), queries, candidates)
@@ -57,6 +63,7 @@ def load(folder: str | pathlib.Path, *, name: str | None = None) -> task.Task:
     query_subcluster=_named("subcluster", queries),
     query_group=_named("group", queries),
     candidate_group=_named("group", candidates),
+    notes=tuple(notes),
   )
 
 
@@ -68,23 +75,42 @@ def _named(key: str, records: list[dict[str, str]]) -> tuple[str, ...] | None:
 
 
 def _records(
-  path: pathlib.Path, optional: Iterable[str]
+  path: pathlib.Path, optional: Iterable[str], notes: list[str]
 ) -> list[dict[str, str]]:
   records: dict[str, dict[str, str]] = {}
-  for place, line in lines.read(path):
-    record = lines.parse(line, place)
-    for key in ("id", "lang", "text", *optional):
-      value = record.get(key, "" if key in optional else None)
-      if not isinstance(value, str) or not (value.strip() or key in optional):
-        raise ValueError(f"{place}: {key} is {value!r}; it must be a text")
-    if record["id"] in records:
-      raise ValueError(
-        f"{place}: id {record['id']!r} stands twice; ids must be unique"
+  unknown = fields.Unknown(("id", "lang", "text", *optional))
+  spelt: collections.Counter[str] = collections.Counter()
+  for place, record in reading.objects(path):
+    identity = fields.name(record, "id", place)
+    if identity in records:
+      raise faults.Fault(
+        place, f"id {identity!r} stands twice", "ids must be unique"
       )
-    kept = {key: record[key].strip() for key in ("lang", "text")}
-    kept |= {key: record[key].strip() for key in optional if key in record}
-    records[record["id"]] = {"id": record["id"], **kept}
+    text = fields.text(record, "text", place)
+    if not text:
+      raise faults.Fault(
+        place, "text is empty", "every query and candidate needs one"
+      )
+    written = fields.text(record, "lang", place)
+    language = tags.read(written, place)
+    if record["lang"] != language:
+      spelt[f"lang {reading.shown(record['lang'])} is read as {language}"] += 1
+    unknown.see(record)
+    kept = {key: _optional(record, key, place) for key in optional}
+    records[identity] = {"id": identity, "lang": language, "text": text} | kept
+  told = dict(spelt) | unknown.described()
+  notes += [
+    f"{path.name}: {what} ({n} of its rows)." for what, n in told.items()
+  ]
   return list(records.values())
+
+
+def _optional(record, key, place) -> str:
+  if key not in record:
+    return ""
+  if key == "context" or isinstance(record[key], str):
+    return fields.text(record, key, place)
+  return fields.name(record, key, place)
 
 
 def _judgements(path, queries, candidates) -> list[dict[int, int]]:
@@ -92,49 +118,58 @@ def _judgements(path, queries, candidates) -> list[dict[int, int]]:
   query_of = {record["id"]: i for i, record in enumerate(queries)}
   candidate_of = {record["id"]: i for i, record in enumerate(candidates)}
   grades: list[dict[int, int]] = [{} for _ in queries]
-  for place, line in lines.read(path):
-    fields = line.split("\t")
-    if len(fields) != 3:
-      raise ValueError(
-        f"{place}: {len(fields)} fields in {line!r}; write"
-        " query_id<TAB>candidate_id<TAB>relevance"
+  for place, line in reading.lines(path):
+    parts = line.split("\t")
+    if len(parts) != 3:
+      raise faults.Fault(
+        place,
+        f"{len(parts)} fields in {reading.shown(line)}",
+        "write query_id<TAB>candidate_id<TAB>relevance",
       )
-    query, candidate, grade = (field.strip() for field in fields)
+    query, candidate, grade = (part.strip() for part in parts)
     for kind, known, key in (
       ("query", query_of, query),
       ("candidate", candidate_of, candidate),
     ):
       if key not in known:
-        raise ValueError(
-          f"{place}: {kind} {key!r} is unknown; add it to the {kind} file or"
-          " leave the line out (there is no header line)"
+        raise faults.Fault(
+          place,
+          f"{kind} {reading.shown(key)} is unknown",
+          f"add it to the {kind} file or leave the line out (there is no header"
+          " line)",
         )
     judged, index = grades[query_of[query]], candidate_of[candidate]
     if index in judged:
-      raise ValueError(
-        f"{place}: {query!r} and {candidate!r} are judged twice; keep one line"
+      raise faults.Fault(
+        place,
+        f"{query!r} and {candidate!r} are judged twice",
+        "keep one line",
       )
     judged[index] = _grade(grade, place)
   return grades
 
 
-def _grade(grade: str, place: str) -> int:
-  if not re.fullmatch("-?[0-9]+", grade) or int(grade) > _HIGHEST:
-    raise ValueError(
-      f"{place}: relevance {grade!r} is not a whole number up to {_HIGHEST};"
-      " write 0 or 1, or grades above it"
+def _grade(grade: str, place: reading.Place) -> int:
+  # Thousands of digits are no number to Python.
+  if not re.fullmatch("-?[0-9]{1,18}", grade) or int(grade) > _HIGHEST:
+    raise faults.Fault(
+      place,
+      f"relevance {reading.shown(grade)} is not a whole number up to"
+      f" {_HIGHEST}",
+      "write 0 or 1, or grades above it",
     )
   return int(grade)
 
 
 def _find(folder: pathlib.Path, name: str) -> pathlib.Path:
-  for path in (folder / name, folder / f"{name}.gz"):
-    if path.is_file():
-      return path
-  raise ValueError(
-    f"{folder / name}: no such file, nor with .gz; a task needs"
-    " queries.jsonl, candidates.jsonl and qrels.tsv"
-  )
+  path = reading.find(folder / name)
+  if path is None:
+    raise faults.Fault(
+      folder / name,
+      "no such file, nor with .gz",
+      "a task needs queries.jsonl, candidates.jsonl and qrels.tsv",
+    )
+  return path
 
 
 def _languages(records, languages) -> np.ndarray:

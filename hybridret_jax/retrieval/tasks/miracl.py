@@ -5,7 +5,9 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from hybridret_jax.retrieval.tasks import lines, task
+from hybridret_jax.ground import faults, fields, reading
+from hybridret_jax.ground import languages as tags
+from hybridret_jax.retrieval.tasks import task
 
 VERSION = "miracl-v1.0"
 _CORPORA = ("corpus/", "miracl-corpus-v1.0-")  # Before the language.
@@ -17,7 +19,7 @@ class Queries:
   """One language's queries and what was judged for each.
 
   Attributes:
-    language: ISO 639-1 code.
+    language: BCP 47 tag.
     ids: unique, as published.
     texts: stripped, without a prefix.
     grades: for each query the grade of every judged docid; 0 and less is not
@@ -41,8 +43,10 @@ def load(
 
   A passage is one candidate, and those of other languages are never relevant,
   so a monolingual direction is MIRACL's own setting and no other direction
-  has a figure. Ids are the published ones in a task of one language, and
-  `<language>-<id>` in a task of several, whose ids would collide.
+  has a figure. Relevant passages that the corpus lacks are the task's misses:
+  a corpus in part does not flatter. Ids are the published ones in a task of
+  one language, and `<language>-<id>` in a task of several, whose ids would
+  collide.
 
   In memory a passage takes a byte for each character, two beyond Latin
   script, and 0.3 KB besides. A corpus that does not fit is read by `passages`
@@ -50,28 +54,42 @@ def load(
 
   Args:
     folder: what `queries` and `corpus_files` look in.
-    languages: codes, which candidates are sorted by; None takes every language
+    languages: tags, which candidates are sorted by; None takes every language
       with a folder of passages, in alphabetical order.
     split: which queries.
     name: what the figures are filed under.
 
   Raises:
-    ValueError: a file is missing, or a line is misshapen, names an unknown
-      query or repeats one; the message gives file:line.
+    Fault: a file is missing, or a line is misshapen, names an unknown query
+      or repeats one; the message gives file:line.
 
   Source: Zhang et al., MIRACL, TACL 11, 2023.
   """
-  languages = _with_passages(folder) if languages is None else languages
+  if languages is None:
+    languages = list(_corpora(folder))
+    if not languages:
+      raise faults.Fault(
+        folder,
+        f"no {' or '.join(f'{start}<language>' for start in _CORPORA)} there",
+        "name a folder with passages",
+      )
+  languages = tags.distinct(languages, f"languages of {folder}")
   judged = [queries(folder, language, split=split) for language in languages]
   pool: list[tuple[str, str]] = []
   sizes: list[int] = []
   grades: list[dict[int, int]] = []
+  misses: list[Mapping[str, int]] = []
   notes: list[str] = []
   for asked in judged:
     first = len(pool)
-    pool += passages(corpus_files(folder, asked.language))
+    pool += passages(corpus_files(folder, asked.language), seen=set())
     place = places(asked, (docid for docid, _ in pool[first:]), first=first)
     grades += judgements(asked, place)
+    before = f"{asked.language}-" if len(languages) > 1 else ""
+    misses += [
+      {f"{before}{docid}": grade for docid, grade in lacking.items()}
+      for lacking in missed(asked, place)
+    ]
     notes += missing(asked, place)
     sizes.append(len(pool) - first)
   relevant, grades_QR = task.pad_graded(grades)
@@ -80,7 +98,7 @@ def load(
   several = languages if len(languages) > 1 else ()
   return task.Task(
     name=name,
-    languages=tuple(languages),
+    languages=languages,
     query_texts=tuple(text for asked in judged for text in asked.texts),
     query_ids=_prefixed(
       (i for asked in judged for i in asked.ids), query_language, several
@@ -94,6 +112,7 @@ def load(
     candidate_context=None,
     relevant=relevant,
     grades=grades_QR,
+    misses=tuple(misses) if any(misses) else None,
     notes=tuple(notes),
   )
 
@@ -107,33 +126,43 @@ def queries(
   `qrels.…tsv` holds `qid Q0 docid grade`; both may end in `.gz`, and stand in
   `folder`, in `miracl-v1.0-<language>` or in its `topics` and `qrels`.
 
+  The language in a name may have any spelling of its tag.
+
   Raises:
-    ValueError: as in `load`.
+    Fault: as in `load`.
   """
+  language = tags.read(language, f"language of {folder}", "it")
   texts: dict[str, str] = {}
-  for place, line in lines.read(_find(folder, "topics", language, split)):
+  for place, line in reading.lines(_find(folder, "topics", language, split)):
     identity, _, text = (part.strip() for part in line.partition("\t"))
     if not identity or not text:
-      raise ValueError(f"{place}: {line!r} is no query; write qid<TAB>text")
+      raise faults.Fault(
+        place, f"{reading.shown(line)} is no query", "write qid<TAB>text"
+      )
     if identity in texts:
-      raise ValueError(f"{place}: query {identity!r} stands twice; keep one")
+      raise faults.Fault(place, f"query {identity!r} stands twice", "keep one")
     texts[identity] = text
   grades: dict[str, dict[str, int]] = {identity: {} for identity in texts}
-  for place, line in lines.read(_find(folder, "qrels", language, split)):
-    fields = line.split()
-    if len(fields) != 4 or not re.fullmatch("-?[0-9]{1,9}", fields[3]):
-      raise ValueError(
-        f"{place}: {line!r} is no judgement; write qid Q0 docid grade"
+  for place, line in reading.lines(_find(folder, "qrels", language, split)):
+    parts = line.split()
+    if len(parts) != 4 or not re.fullmatch("-?[0-9]{1,9}", parts[3]):
+      raise faults.Fault(
+        place,
+        f"{reading.shown(line)} is no judgement",
+        "write qid Q0 docid grade",
       )
-    identity, _, docid, grade = fields
+    identity, _, docid, grade = parts
     if identity not in grades:
-      raise ValueError(
-        f"{place}: query {identity!r} is not among the topics; take both files"
-        " from one release"
+      raise faults.Fault(
+        place,
+        f"query {identity!r} is not among the topics",
+        "take both files from one release",
       )
     if docid in grades[identity]:
-      raise ValueError(
-        f"{place}: {identity!r} and {docid!r} are judged twice; keep one line"
+      raise faults.Fault(
+        place,
+        f"{identity!r} and {docid!r} are judged twice",
+        "keep one line",
       )
     grades[identity][docid] = int(grade)
   return Queries(
@@ -150,46 +179,57 @@ def corpus_files(
   `folder`. Some of the list, say every n-th, may be read apart.
 
   Raises:
-    ValueError: there is none, or one stands there plain and as `.gz`.
+    Fault: there is none, or one stands there plain and as `.gz`.
   """
-  places = [pathlib.Path(folder) / f"{start}{language}" for start in _CORPORA]
+  language = tags.read(language, f"language of {folder}", "it")
   found: dict[int, pathlib.Path] = {}
-  for path in sorted(p for place in places for p in place.glob("docs-*")):
+  places = _corpora(folder).get(language, [])
+  for path in (path for place in places for path in reading.entries(place)):
     number = _SHARD.fullmatch(path.name)
     if number is None:
       continue
     if int(number[1]) in found:
-      raise ValueError(
-        f"{path}: the shard is there as {found[int(number[1])]} too; keep one"
-      )
+      raise reading.both(found[int(number[1])], path)
     found[int(number[1])] = path
   if not found:
-    raise ValueError(
-      f"no docs-<number>.jsonl[.gz] in {places[0]} or {places[1]}; put the"
-      f" passages of {language} there (huggingface.co/datasets/miracl/"
-      "miracl-corpus)"
+    names = " or ".join(f"{start}{language}" for start in _CORPORA)
+    raise faults.Fault(
+      folder,
+      f"no docs-<number>.jsonl[.gz] in its {names}",
+      f"put the passages of {language} there"
+      " (huggingface.co/datasets/miracl/miracl-corpus)",
     )
   return [found[number] for number in sorted(found)]
 
 
-def passages(paths: Iterable[pathlib.Path]) -> Iterator[tuple[str, str]]:
+def passages(
+  paths: Iterable[pathlib.Path], *, seen: set[str] | None = None
+) -> Iterator[tuple[str, str]]:
   """(docid, title and text with a space between) of each line, in order.
 
   Nothing is held but the line. A passage without a text is its title.
 
+  Args:
+    paths: shards of one language.
+    seen: holds the docids so far, none of which may come again; None does not
+      look.
+
   Raises:
-    ValueError: a line has no docid, title or text; the message gives
-      file:line.
+    Fault: a line has no docid, title or text, or its docid was there before;
+      the message gives file:line.
   """
   for path in paths:
-    for place, line in lines.read(path):
-      record = lines.parse(line, place)
-      for key in ("docid", "title", "text"):
-        if not isinstance(record.get(key), str):
-          raise ValueError(
-            f"{place}: {key} is {record.get(key)!r}; it must be a text"
+    for place, record in reading.objects(path):
+      docid = fields.name(record, "docid", place)
+      for key in ("title", "text"):
+        fields.text(record, key, place)
+      if seen is not None:
+        if docid in seen:
+          raise faults.Fault(
+            place, f"docid {docid!r} stands twice", "ids must be unique"
           )
-      yield record["docid"], f"{record['title']} {record['text']}".strip()
+        seen.add(docid)
+      yield docid, f"{record['title']} {record['text']}".strip()
 
 
 def places(
@@ -217,6 +257,18 @@ def judgements(
   ]
 
 
+def missed(asked: Queries, place: Mapping[str, int]) -> list[dict[str, int]]:
+  """For each query the grades of the relevant passages that `place` lacks."""
+  return [
+    {
+      docid: grade
+      for docid, grade in grades.items()
+      if grade > 0 and docid not in place
+    }
+    for grades in asked.grades
+  ]
+
+
 def missing(asked: Queries, place: Mapping[str, int]) -> list[str]:
   """A sentence on the judged passages that `place` lacks, if there are any."""
   pairs = [pair for grades in asked.grades for pair in grades.items()]
@@ -225,40 +277,70 @@ def missing(asked: Queries, place: Mapping[str, int]) -> list[str]:
     return []
   relevant = sum(grade > 0 for _, grade in pairs)
   return [
-    f"{asked.language}: {sum(lacking)} of {relevant} judgements of relevant"
-    f" passages and {len(lacking) - sum(lacking)} of"
-    f" {len(pairs) - relevant} others name a passage that is not in the"
-    " corpus; the figures leave them out."
+    f"{asked.language}: the corpus is not whole. {sum(lacking)} of {relevant}"
+    f" judgements of relevant passages and {len(lacking) - sum(lacking)} of"
+    f" {len(pairs) - relevant} others name a passage that is not in it; the"
+    " figures count the relevant ones as not found."
   ]
 
 
-def _with_passages(folder: str | pathlib.Path) -> list[str]:
-  found = {
-    path.relative_to(folder).as_posix().removeprefix(start)
-    for start in _CORPORA
-    for path in pathlib.Path(folder).glob(f"{start}*")
-    if path.is_dir()
-  }
-  if not found:
-    raise ValueError(
-      f"{folder}: no {' or '.join(f'{start}<language>' for start in _CORPORA)}"
-      " there; name a folder with passages"
-    )
-  return sorted(found)
+def _corpora(folder: str | pathlib.Path) -> dict[str, list[pathlib.Path]]:
+  """The folders with each language's passages, sorted by language."""
+  found: dict[str, list[pathlib.Path]] = {}
+  for start in _CORPORA:
+    parent, _, before = start.rpartition("/")
+    mine: dict[str, pathlib.Path] = {}
+    for path in _inside(pathlib.Path(folder) / parent):
+      named = path.name.startswith(before) and not path.name.startswith(".")
+      if not (named and path.is_dir()):
+        continue
+      language = tags.read(path.name.removeprefix(before), path, "its language")
+      if language in mine:
+        raise reading.both(mine[language], path)
+      mine[language] = path
+      found.setdefault(language, []).append(path)
+  return dict(sorted(found.items()))
 
 
 def _find(folder, kind: str, language: str, split: str) -> pathlib.Path:
+  """The one file of a language's topics or qrels."""
   folder = pathlib.Path(folder)
-  name = f"{kind}.{VERSION}-{language}-{split}.tsv"
-  inner = folder / f"{VERSION}-{language}"
-  for place in (folder, inner, inner / kind):
-    for path in (place / name, place / f"{name}.gz"):
-      if path.is_file():
-        return path
-  raise ValueError(
-    f"no {name} or {name}.gz in {folder}, {inner} or {inner / kind}; put the"
-    f" {kind} of {language} there (huggingface.co/datasets/miracl/miracl)"
+  inner = [
+    path
+    for path in _inside(folder)
+    if _spells(path.name, f"{VERSION}-", ("",), language)
+  ]
+  start, ends = f"{kind}.{VERSION}-", (f"-{split}.tsv", f"-{split}.tsv.gz")
+  found = [
+    path
+    for place in (folder, *inner, *(path / kind for path in inner))
+    for path in _inside(place)
+    if _spells(path.name, start, ends, language)
+  ]
+  if len(found) > 1:
+    raise reading.both(*found[:2])
+  if found:
+    return found[0]
+  places = f"it, in {VERSION}-{language} or in {VERSION}-{language}/{kind}"
+  raise faults.Fault(
+    folder,
+    f"no {start}{language}{ends[0]}[.gz] in {places}",
+    f"put the {kind} of {language} there"
+    " (huggingface.co/datasets/miracl/miracl)",
   )
+
+
+def _spells(name: str, start: str, ends: tuple[str, ...], language) -> bool:
+  """Whether `language` stands in a name, in any spelling."""
+  return name.startswith(start) and any(
+    tags.canonical(name[len(start) : len(name) - len(end)]) == language
+    for end in ends
+    if name.endswith(end)
+  )
+
+
+def _inside(folder: pathlib.Path) -> list[pathlib.Path]:
+  return reading.entries(folder) if folder.is_dir() else []
 
 
 def _prefixed(ids, language, languages) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A retrieval task: queries, candidates, and which candidates are relevant."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -35,6 +36,12 @@ class Task:
       language. None where that is not known.
     candidate_group: what a candidate is one language's copy of (a paragraph);
       candidates of a language may share one. None where there are no copies.
+    candidate_form: how the candidates were made: "as given", or what a loader
+      was asked for.
+    misses: for each query the grades, 1 or more, of relevant candidates in its
+      own language that are not among the candidates, by id: what was judged in
+      a corpus that is here in part. They count as never found. None where
+      there are none.
     notes: what a reader of the figures must know, one sentence each.
 
   Raises:
@@ -56,6 +63,8 @@ class Task:
   query_subcluster: tuple[str, ...] | None = None
   query_group: tuple[str, ...] | None = None
   candidate_group: tuple[str, ...] | None = None
+  candidate_form: str = "as given"
+  misses: tuple[Mapping[str, int], ...] | None = None
   notes: tuple[str, ...] = ()
 
   def __post_init__(self):
@@ -85,6 +94,7 @@ class Task:
       ("query_cluster", self.num_queries),
       ("query_subcluster", self.num_queries),
       ("query_group", self.num_queries),
+      ("misses", self.num_queries),
     ):
       if getattr(self, field) is not None:
         _check_length(self, field, getattr(self, field), length)
@@ -109,7 +119,7 @@ def language_column(sizes: list[int]) -> np.ndarray:
 
 def pad_relevant(relevant: list[list[int]]) -> np.ndarray:
   """[Q, R] int32: each query's candidate indices, ascending, then -1."""
-  return _pad([sorted(row) for row in relevant], -1)
+  return pad([sorted(row) for row in relevant], -1)
 
 
 def pad_graded(grades: list[dict[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -122,12 +132,13 @@ def pad_graded(grades: list[dict[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     for row in grades
   ]
   return (
-    _pad([[index for index, _ in row] for row in rows], -1),
-    _pad([[grade for _, grade in row] for row in rows], 0),
+    pad([[index for index, _ in row] for row in rows], -1),
+    pad([[grade for _, grade in row] for row in rows], 0),
   )
 
 
-def _pad(rows: list[list[int]], filling: int) -> np.ndarray:
+def pad(rows: list[list[int]], filling: int) -> np.ndarray:
+  """int32 rows of one width, filled up at the end."""
   width = max((len(row) for row in rows), default=0)
   padded = np.full((len(rows), max(width, 1)), filling, np.int32)
   for row, values in zip(padded, rows, strict=True):

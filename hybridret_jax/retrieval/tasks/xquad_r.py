@@ -1,6 +1,5 @@
 """Reads XQuAD-R and MLQA-R: sentence retrieval from a multilingual pool."""
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +8,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from hybridret_jax.ground import faults, fields, reading
+from hybridret_jax.ground import languages as tags
 from hybridret_jax.retrieval.tasks import task
 
 CANDIDATES = ("sentence", "sentence_paragraph")
@@ -36,7 +37,7 @@ def load(
   name: str = "xquad_r",
   published: Mapping[str, tuple[int, int]] = PUBLISHED,
 ) -> task.Task:
-  """The task of a folder of `<language>.json` files.
+  """The task of a folder of `<language>.json[.gz]` files.
 
   A candidate is every (paragraph, sentence position), without de-duplication.
   Relevant for a question is, in every language that has its id, the sentence
@@ -53,21 +54,25 @@ def load(
 
   Args:
     folder: holds SQuAD-shaped files with `sentences` and `sentence_breaks`.
-    languages: codes to read; None reads every file, in sorted order.
+    languages: tags to read; None reads every file, in sorted order.
     candidates: "sentence" gives the sentence alone, "sentence_paragraph" adds
       its paragraph as the candidate's context.
     name: what the figures are filed under.
     published: (questions, candidates) by language; a note of the task names
-      the languages that differ.
+      the languages that differ, another one those that have sentences which
+      are not what stands in their paragraph between their breaks.
 
   Raises:
-    ValueError: a file is missing or misshapen, or an answer is in no sentence.
+    Fault: a file is missing or misshapen, an answer is not where its paragraph
+      has it or in no sentence, or breaks overlap or leave the paragraph.
 
   Source: Roy et al., LAReQA, arXiv 2004.05484.
   """
   if candidates not in CANDIDATES:
-    raise ValueError(
-      f"candidates {candidates!r} is unknown; use one of {list(CANDIDATES)}"
+    raise faults.Fault(
+      "evaluation.candidates",
+      f"{candidates!r} is unknown",
+      f"use one of {list(CANDIDATES)}",
     )
   paths = _paths(pathlib.Path(folder), languages)
   files = [_File(language, path) for language, path in paths.items()]
@@ -88,6 +93,7 @@ def load(
       [len(file.sentences) for file in files]
     ),
     candidate_context=contexts if candidates == "sentence_paragraph" else None,
+    candidate_form=candidates,
     relevant=task.pad_relevant(_relevant(files)),
     query_cluster=tuple(clusters[q] for file in files for q in file.questions),
     query_subcluster=tuple(
@@ -120,56 +126,116 @@ class _File:
     self.contexts: list[str] = []
     self.paragraphs: list[int] = []  # paragraph of each sentence
     self.ids: list[str] = []
-    for article in _get(_parse(path), "data", list, str(path)):
-      title = _get(article, "title", str, f"{path}: article")
-      paragraphs = _get(article, "paragraphs", list, f"{path}: {title}")
+    self.unlike = 0  # Sentences that do not stand between their breaks.
+    articles = _get(reading.document(path), "data", list, str(path))
+    for number, article in enumerate(articles):
+      place = f"{path}: article {number}"
+      title = _get(article, "title", str, place)
+      place = f"{path}: {reading.shown(title)}"
+      paragraphs = _get(article, "paragraphs", list, place)
       asked = self.articles.setdefault(title, [])
       for paragraph in paragraphs:
-        self._add(title, paragraph)
+        self._add(f"{place}, paragraph {len(self.asked)}", paragraph)
         asked += self.asked[-1]
 
-  def _add(self, title: str, paragraph: dict[str, Any]):
+  def _add(self, place: str, paragraph: Any):
     number = len(self.asked)
-    place = f"{self.path}: {title}, paragraph {number}"
     context = _get(paragraph, "context", str, place)
     sentences = _get(paragraph, "sentences", list, place)
-    breaks = _get(paragraph, "sentence_breaks", list, place)
+    breaks = _breaks(_get(paragraph, "sentence_breaks", list, place), place)
     if len(sentences) != len(breaks):
-      raise ValueError(
-        f"{place}: {len(sentences)} sentences and {len(breaks)}"
-        " sentence_breaks; each sentence needs its [start, end)"
+      raise faults.Fault(
+        place,
+        f"{len(sentences)} sentences and {len(breaks)} sentence_breaks",
+        "each sentence needs its [start, end)",
+      )
+    if breaks and breaks[-1][1] > len(context):
+      raise faults.Fault(
+        place,
+        f"sentence_breaks reach to {breaks[-1][1]}, but the context has"
+        f" {len(context)} characters",
+        "correct them",
       )
     first = len(self.sentences)
     for index, sentence in enumerate(sentences):
       if not isinstance(sentence, str) or not sentence.strip():
-        raise ValueError(
-          f"{place}: sentence {index} is {sentence!r}; it must be a text"
+        raise faults.Fault(
+          place,
+          f"sentence {index} is {reading.shown(sentence)}",
+          "it must be a text",
         )
+      begin, end = breaks[index]
+      self.unlike += sentence.strip() != context[begin:end].strip()
       self.sentences.append(sentence.strip())
       self.contexts.append(context.strip())
       self.paragraphs.append(number)
       self.ids.append(f"{self.language}-{number}-{index}")
     self.asked.append([])
     for item in _get(paragraph, "qas", list, place):
-      question = _get(item, "id", str, place)
-      here = f"{place}, question {question}"
+      if not isinstance(item, dict):
+        raise faults.Fault(
+          place, f"{reading.shown(item)} is no question", "write an object"
+        )
+      question = fields.name(item, "id", place)
+      here = f"{place}, question {reading.shown(question)}"
       if question in self.questions:
-        raise ValueError(f"{here}: the id stands twice; ids must be unique")
-      answer = (_get(item, "answers", list, here) or [{}])[0]
-      start = _get(answer, "answer_start", int, f"{here}: answers[0]")
-      self.questions[question] = _get(item, "question", str, here).strip()
+        raise faults.Fault(here, "the id stands twice", "ids must be unique")
+      text = fields.text(item, "question", here)
+      if not text:
+        raise faults.Fault(here, "question is empty", "leave it out")
+      start = _answer(item, context, here)
+      self.questions[question] = text
       self.answers[question] = first + _sentence_of(start, breaks, here)
       self.paragraph_of[question] = number
       self.asked[number].append(question)
 
 
-def _sentence_of(start: int, breaks: list[list[int]], place: str) -> int:
+def _answer(item: dict[str, Any], context: str, place: str) -> int:
+  """Where the first answer starts, once all stand where they say."""
+  answers = _get(item, "answers", list, place) or [{}]
+  starts = []
+  for number, answer in enumerate(answers):
+    at = f"{place}: answers[{number}]"
+    start = _get(answer, "answer_start", int, at)
+    text = _get(answer, "text", str, at)
+    there = context[start : start + len(text)] if start >= 0 else ""
+    if not text.strip() or there != text:
+      raise faults.Fault(
+        at,
+        f"text is {reading.shown(text)}, but the context has"
+        f" {reading.shown(there)} at answer_start {start}",
+        "correct answer_start, which counts characters from 0",
+      )
+    starts.append(start)
+  return starts[0]
+
+
+def _breaks(breaks: list[Any], place: str) -> list[tuple[int, int]]:
+  """The [start, end) of each sentence, ascending without overlap."""
+  end = 0
+  for index, pair in enumerate(breaks):
+    if not (
+      isinstance(pair, list)
+      and [type(number) for number in pair] == [int, int]
+      and end <= pair[0] < pair[1]
+    ):
+      raise faults.Fault(
+        place,
+        f"sentence_breaks[{index}] is {reading.shown(pair)}",
+        f"write [start, end] with {end} <= start < end",
+      )
+    end = pair[1]
+  return [(begin, end) for begin, end in breaks]
+
+
+def _sentence_of(start: int, breaks, place: str) -> int:
   for index, (begin, end) in enumerate(breaks):
     if begin <= start < end:
       return index
-  raise ValueError(
-    f"{place}: answer_start {start} is in no sentence of {breaks}; correct"
-    " answer_start or sentence_breaks"
+  raise faults.Fault(
+    place,
+    f"answer_start {start} is in no sentence of {reading.shown(breaks)}",
+    "correct answer_start or sentence_breaks",
   )
 
 
@@ -234,47 +300,66 @@ def _notes(files, published) -> tuple[str, ...]:
     if published.get(file.language)
     != (len(file.questions), len(file.sentences))
   ]
-  if not wrong:
-    return ()
-  return (
-    "Questions and candidates are not as many as the benchmark's authors"
-    f" count: {', '.join(wrong)}.",
-  )
+  unlike = [f"{file.language} {file.unlike}" for file in files if file.unlike]
+  notes = ()
+  if wrong:
+    notes += (
+      "Questions and candidates are not as many as the benchmark's authors"
+      f" count: {', '.join(wrong)}.",
+    )
+  if unlike:
+    notes += (
+      "Sentences that are not what their paragraph has between their breaks"
+      f" (taken as they are): {', '.join(unlike)}.",
+    )
+  return notes
 
 
 def _paths(
   folder: pathlib.Path, languages: Sequence[str] | None
 ) -> dict[str, pathlib.Path]:
-  found = {path.stem: path for path in sorted(folder.glob("*.json"))}
+  found: dict[str, pathlib.Path] = {}
+  for path in reading.entries(folder):
+    name = path.name.removesuffix(".gz")
+    if name.startswith(".") or not name.endswith(".json"):
+      continue
+    language = tags.canonical(name.removesuffix(".json"))
+    if language is None:
+      raise faults.Fault(
+        path,
+        "it is not named after a language",
+        "call it <BCP 47 tag>.json, or move it elsewhere",
+      )
+    if language in found:
+      raise reading.both(found[language], path)
+    found[language] = path
   if not found:
-    raise ValueError(
-      f"{folder}: no <language>.json file there; give the folder of the"
-      " unpacked benchmark (github.com/google-research-datasets/lareqa)"
+    raise faults.Fault(
+      folder,
+      "no <language>.json file there",
+      "give the folder of the unpacked benchmark"
+      " (github.com/google-research-datasets/lareqa)",
     )
+  found = dict(sorted(found.items()))
   if languages is None:
     return found
+  languages = tags.distinct(languages, f"languages of {folder}")
   missing = [language for language in languages if language not in found]
   if missing or not languages:
-    raise ValueError(
-      f"{folder}: no file for languages {missing or list(languages)}; it has"
-      f" {sorted(found)}"
+    raise faults.Fault(
+      folder,
+      f"no file for languages {missing or list(languages)}",
+      f"it has {list(found)}",
     )
   return {language: found[language] for language in languages}
-
-
-def _parse(path: pathlib.Path) -> Any:
-  try:
-    return json.loads(path.read_text(encoding="utf-8"))
-  except json.JSONDecodeError as error:
-    raise ValueError(
-      f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the file again"
-    ) from error
 
 
 def _get(record: Any, key: str, kind: type, place: str) -> Any:
   value = record.get(key) if isinstance(record, dict) else None
   if not isinstance(value, kind) or isinstance(value, bool):
-    raise ValueError(
-      f"{place}: {key} is {value!r}; it must be of type {kind.__name__}"
+    raise faults.Fault(
+      place,
+      f"{key} is {reading.shown(value)}",
+      f"it must be of type {kind.__name__}",
     )
   return value

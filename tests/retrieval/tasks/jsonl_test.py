@@ -91,10 +91,10 @@ def test_a_query_without_cluster_is_its_own(tmp_path):
   ("change", "message"),
   [
     ({"queries": [QUERIES[0], "{"]}, r"queries\.jsonl:2: not JSON"),
-    ({"queries": [QUERIES[0], "[]"]}, r"queries\.jsonl:2: '\[\]' is no object"),
+    ({"queries": [QUERIES[0], "[]"]}, r"queries\.jsonl:2: \[\] is not a JSON"),
     (
       {"queries": [QUERIES[0], QUERIES[1] | {"text": " "}]},
-      r"queries\.jsonl:2: text is ' '",
+      r"queries\.jsonl:2: text is empty",
     ),
     (
       {"candidates": [CANDIDATES[0], CANDIDATES[1] | {"context": 3}]},
@@ -102,7 +102,7 @@ def test_a_query_without_cluster_is_its_own(tmp_path):
     ),
     (
       {"candidates": [{"id": "c1", "text": "x"}]},
-      r"candidates\.jsonl:1: lang is None",
+      r"candidates\.jsonl:1: lang is missing",
     ),
     (
       {"candidates": [*CANDIDATES, CANDIDATES[1]]},
@@ -115,8 +115,42 @@ def test_a_query_without_cluster_is_its_own(tmp_path):
     ({"qrels": "q1\tc1\t1.5\n"}, r"qrels\.tsv:1: relevance '1.5'"),
     ({"qrels": f"q1\tc1\t{2**31}\n"}, r"number up to 2147483647"),
     (
-      {"queries": [QUERIES[0] | {"group": 7}]},
-      r"queries\.jsonl:1: group is 7",
+      {"queries": [QUERIES[0] | {"group": 7.5}]},
+      r"queries\.jsonl:1: group is 7.5",
+    ),
+    *(
+      (
+        {"queries": [QUERIES[0] | {"id": value}]},
+        f"queries.jsonl:1: id is {what}",
+      )
+      for value, what in [
+        (1.0, "1.0"),
+        (True, "True"),
+        (None, "None"),
+        (" q1", "' q1', with"),
+        ("", "'', empty"),
+      ]
+    ),
+    (
+      {"queries": [QUERIES[0] | {"lang": "English"}]},
+      r"queries\.jsonl:1: lang is 'English'; use a BCP 47",
+    ),
+    (
+      {"queries": [QUERIES[0] | {"id": "\ud800"}]},
+      r"queries\.jsonl:1: a text holds half of a surrogate pair",
+    ),
+    (
+      {"queries": [QUERIES[0], '{"id": "a", "text": "b", "text": "c"}']},
+      r"queries\.jsonl:2: the key 'text' stands twice",
+    ),
+    (
+      {"queries": [{"_id": "q1", "lang": "en", "text": "x"}]},
+      r"queries\.jsonl:1: id is missing; .* has '_id', 'lang', 'text'",
+    ),
+    ({"qrels": f"q1\tc1\t{'9' * 5000}\n"}, r"qrels\.tsv:1: relevance '999"),
+    (
+      {"queries": [QUERIES[0] | {"group": " "}, QUERIES[1] | {"group": []}]},
+      r"queries\.jsonl:2: group is \[\]",
     ),
     (
       {
@@ -140,3 +174,61 @@ def test_missing_file_is_named(tmp_path):
   (write(tmp_path) / "qrels.tsv").unlink()
   with pytest.raises(ValueError, match=r"qrels\.tsv: no such file"):
     jsonl.load(tmp_path)
+
+
+def test_languages_have_one_spelling_and_it_is_told(tmp_path):
+  queries = [QUERIES[0] | {"lang": "EN"}, QUERIES[1] | {"lang": "HI"}]
+  candidates = [CANDIDATES[0], *(c | {"lang": "EN"} for c in CANDIDATES[1:])]
+  made = jsonl.load(write(tmp_path, queries, candidates))
+  assert made.languages == ("en", "hi")
+  assert made.notes == (
+    "queries.jsonl: lang 'EN' is read as en (1 of its rows).",
+    "queries.jsonl: lang 'HI' is read as hi (1 of its rows).",
+    "candidates.jsonl: lang 'EN' is read as en (3 of its rows).",
+  )
+
+
+def test_whole_numbers_are_names(tmp_path):
+  queries = [QUERIES[0] | {"id": 1, "group": 5}, QUERIES[1] | {"id": "2"}]
+  candidates = [CANDIDATES[0] | {"id": 1}, CANDIDATES[1] | {"id": "01"}]
+  made = jsonl.load(write(tmp_path, queries, candidates, "1\t01\t1\n2\t1\t1\n"))
+  assert made.query_ids == ("1", "2") and made.query_group == ("5", "2")
+  assert made.candidate_ids == ("01", "1")
+  with pytest.raises(
+    ValueError, match=r"candidates.jsonl:2: id '1' stands twice"
+  ):
+    jsonl.load(
+      write(tmp_path, queries, [candidates[0], {**candidates[0], "id": "1"}])
+    )
+
+
+def test_keys_that_nobody_reads_are_told(tmp_path):
+  candidates = [c | {"contxt": "x", "url": "y"} for c in CANDIDATES]
+  made = jsonl.load(write(tmp_path, candidates=candidates))
+  assert made.notes == (
+    "candidates.jsonl: field 'contxt' is not read (did you mean 'context'?)"
+    " (4 of its rows).",
+    "candidates.jsonl: field 'url' is not read (4 of its rows).",
+  )
+
+
+def test_a_file_plain_and_packed_is_refused(tmp_path):
+  write(tmp_path)
+  (tmp_path / "queries.jsonl.gz").write_bytes(b"")
+  with pytest.raises(
+    ValueError, match="queries.jsonl: .*queries.jsonl.gz stands"
+  ):
+    jsonl.load(tmp_path)
+  (tmp_path / "queries.jsonl").unlink()
+  with pytest.raises(ValueError, match="queries.jsonl.gz:1: not a whole gzip"):
+    jsonl.load(tmp_path)
+
+
+def test_marks_and_carriage_returns_are_mended(tmp_path):
+  plain = jsonl.load(write(tmp_path))
+  for path in tmp_path.iterdir():
+    data = path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + data)
+  mended = jsonl.load(tmp_path)
+  assert mended.query_ids == plain.query_ids
+  assert (mended.relevant == plain.relevant).all()

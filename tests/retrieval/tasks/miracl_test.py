@@ -138,8 +138,9 @@ def test_judged_passages_that_are_missing_are_counted(tmp_path):
   assert made.relevant.tolist() == [[0, 2], [0, -1]]
   (note,) = made.notes
   assert note.startswith(
-    "en: 1 of 4 judgements of relevant passages and 2 of 3"
+    "en: the corpus is not whole. 1 of 4 judgements of relevant passages and 2"
   )
+  assert made.misses == ({}, {"8#0": 2})
 
 
 @pytest.mark.parametrize(
@@ -155,11 +156,11 @@ def test_judged_passages_that_are_missing_are_counted(tmp_path):
     ({"corpus": {}}, r"no docs-<number>\.jsonl\[\.gz\] in .*corpus/en or"),
     (
       {"corpus": {"docs-0.jsonl": ['{"docid": "1", "text": "x"}']}},
-      r"docs-0\.jsonl:1: title is None",
+      r"docs-0\.jsonl:1: title is missing",
     ),
     (
       {"corpus": CORPUS | {"docs-0.jsonl": [("2#0", "a", "b")]}},
-      "candidate id '2#0' stands twice",
+      r"docs-2\.jsonl:1: docid '2#0' stands twice",
     ),
   ],
 )
@@ -175,5 +176,59 @@ def test_missing_and_double_files_are_named(tmp_path):
   with pytest.raises(ValueError, match=r"no topics.miracl-v1.0-en-train.tsv"):
     miracl.queries(folder, "en", split="train")
   (folder / "corpus" / "en" / "docs-0.jsonl.gz").write_bytes(b"")
-  with pytest.raises(ValueError, match="the shard is there as .*docs-0.jsonl"):
+  with pytest.raises(
+    ValueError, match="docs-0.jsonl: .*docs-0.jsonl.gz stands for"
+  ):
     miracl.corpus_files(folder, "en")
+
+
+def test_topics_that_are_there_twice_are_named(tmp_path):
+  folder = write(tmp_path)
+  name = "topics.miracl-v1.0-en-dev.tsv"
+  for other in (f"{name}.gz", "topics.miracl-v1.0-EN-dev.tsv"):
+    (folder / other).write_bytes(b"")
+    with pytest.raises(ValueError, match="stands for the same; keep one"):
+      miracl.queries(folder, "en")
+    (folder / other).unlink()
+  inner = folder / "miracl-v1.0-en" / "topics"
+  inner.mkdir(parents=True)
+  (inner / name).write_text(TOPICS)
+  with pytest.raises(ValueError, match="stands for the same; keep one"):
+    miracl.queries(folder, "en")
+
+
+def test_languages_are_read_in_any_spelling(tmp_path):
+  folder = write(write(tmp_path, "zh_Hant"), "IW")
+  (folder / "corpus" / ".cache").mkdir()
+  made = miracl.load(folder)
+  assert made.languages == ("he", "zh-Hant")
+  assert made.query_ids[0] == "he-7"
+  assert miracl.queries(folder, "iw") == miracl.queries(folder, "HE")
+  (folder / "corpus" / "he").mkdir()
+  with pytest.raises(
+    ValueError, match="corpus/he stands for the same|IW stands"
+  ):
+    miracl.load(folder)
+  (folder / "corpus" / "he").rename(folder / "corpus" / "other")
+  with pytest.raises(ValueError, match="other: its language is 'other'"):
+    miracl.load(folder)
+
+
+def test_numbers_are_docids_and_one_guard_for_all(tmp_path):
+  lines = ['{"docid": 5, "title": "", "text": "a"}']
+  folder = write(
+    tmp_path / "a", qrels="7 Q0 5 1\n", corpus={"docs-0.jsonl": lines}
+  )
+  assert miracl.load(folder).candidate_ids == ("5",)
+  lines += ['{"docid": "5", "title": "", "text": "a"}']
+  folder = write(tmp_path / "b", corpus={"docs-0.jsonl": lines})
+  with pytest.raises(
+    ValueError, match=r"docs-0.jsonl:2: docid '5' stands twice"
+  ):
+    miracl.load(folder)
+  topics = folder / "topics.miracl-v1.0-en-dev.tsv"
+  topics.write_bytes(b"\xef\xbb\xbf7\tWho?\r\n3\tWhere?\r\n")
+  assert miracl.queries(folder, "en").ids == ("7", "3")
+  topics.write_bytes("7\tWho?\n3\tWh\xe9re?\n".encode("latin-1"))
+  with pytest.raises(ValueError, match=r"topics.*:2: not UTF-8"):
+    miracl.queries(folder, "en")

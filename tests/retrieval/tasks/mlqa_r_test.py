@@ -125,6 +125,7 @@ def test_other_counts_are_noted_and_arguments_passed_on(tmp_path, monkeypatch):
     candidates="sentence_paragraph",
     name="some",
   )
+  assert some.candidate_form == "sentence_paragraph"
   assert (some.name, some.languages) == ("some", ("zh", "en"))
   assert some.candidate_context[0].endswith("Nothing here.")
   (note,) = some.notes

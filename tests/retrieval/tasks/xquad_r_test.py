@@ -1,5 +1,6 @@
 """XQuAD-R's published counts, and the rule for the relevant sentence."""
 
+import gzip
 import json
 
 import numpy as np
@@ -64,7 +65,8 @@ def test_real_counts(shared):
     zip(made.languages, zip(questions, candidates, strict=True), strict=True)
   )
   assert counts == xquad_r.PUBLISHED
-  assert made.notes == ()
+  (note,) = made.notes
+  assert note.endswith("between their breaks (taken as they are): tr 2.")
   assert made.relevant.shape == (13_090, 11)
   language_QR = made.candidate_language[made.relevant]
   assert (np.sort(language_QR, axis=1) == np.arange(11)[None, :]).all()
@@ -154,10 +156,10 @@ def test_the_end_of_a_sentence_is_not_in_it(folder):
 
 def test_answer_in_no_sentence_is_named(folder):
   part = paragraph(["One.", "Two."], [("77", "Two")])
-  part["qas"][0]["answers"][0]["answer_start"] = 4
+  part["qas"][0]["answers"][0] = {"answer_start": 4, "text": " Two"}
   write(folder, "en", ("Alpha", [part]))
   with pytest.raises(
-    ValueError, match="Alpha, paragraph 0, question 77.* 4 is"
+    ValueError, match="'Alpha', paragraph 0, question '77': .* 4 is in no"
   ):
     xquad_r.load(folder)
 
@@ -168,8 +170,42 @@ def test_answer_in_no_sentence_is_named(folder):
     (lambda p: p.pop("sentences"), "paragraph 0: sentences is None"),
     (lambda p: p["sentence_breaks"].pop(), "2 sentences and 1 sentence_b"),
     (lambda p: p["sentences"].__setitem__(1, " "), "sentence 1 is ' '"),
-    (lambda p: p["qas"].append(p["qas"][0]), "question 1: the id stands"),
+    (lambda p: p["qas"].append(p["qas"][0]), "question '1': the id stands"),
+    (lambda p: p["qas"].append({"id": True}), "id is True"),
+    (lambda p: p["qas"].append(3), "3 is no question"),
+    (lambda p: p["qas"][0].update(question=" "), "question is empty"),
     (lambda p: p["qas"][0]["answers"].clear(), "answer_start is None"),
+    *(
+      (
+        lambda p, answer=answer: p["qas"][0]["answers"].append(answer),
+        "answers.1.: text is .*, but the context has .*; correct answer_start",
+      )
+      for answer in (
+        {"answer_start": 4, "text": "Two"},
+        {"answer_start": -4, "text": "Two."},
+        {"answer_start": 50, "text": "Two"},
+        {"answer_start": 2**70, "text": "Two"},
+        {"answer_start": 0, "text": ""},
+      )
+    ),
+    *(
+      (
+        lambda p, pair=pair: p["sentence_breaks"].__setitem__(1, pair),
+        what,
+      )
+      for pair, what in [
+        (
+          [3, 9],
+          r"sentence_breaks.1. is \[3, 9\]; write .start, end. with 4 <=",
+        ),
+        ([5, 5], r"sentence_breaks.1. is \[5, 5\]"),
+        ([-5, 9], r"sentence_breaks.1. is \[-5, 9\]"),
+        ([5, True], r"sentence_breaks.1. is \[5, True\]"),
+        ([5], r"sentence_breaks.1. is \[5\]"),
+        (None, "sentence_breaks.1. is None"),
+        ([5, 10], "reach to 10, but the context has 9 characters"),
+      ]
+    ),
   ],
 )
 def test_misshapen_paragraphs_are_named(folder, change, message):
@@ -182,7 +218,7 @@ def test_misshapen_paragraphs_are_named(folder, change, message):
 
 def test_broken_json_is_named_by_line(folder):
   (folder / "en.json").write_text('{\n"data": [\n', encoding="utf-8")
-  with pytest.raises(ValueError, match=r"en\.json:3: not JSON"):
+  with pytest.raises(ValueError, match=r"en\.json:2: not JSON"):
     xquad_r.load(folder)
 
 
@@ -191,5 +227,56 @@ def test_unknown_arguments_are_named(folder, tmp_path):
     xquad_r.load(folder, languages=["en", "fr"])
   with pytest.raises(ValueError, match="'paragraph' is unknown"):
     xquad_r.load(folder, candidates="paragraph")
-  with pytest.raises(ValueError, match="no <language>.json file"):
+  with pytest.raises(ValueError, match="absent: it cannot be read .No such"):
     xquad_r.load(tmp_path / "absent")
+  (tmp_path / "empty").mkdir()
+  with pytest.raises(ValueError, match="no <language>.json file"):
+    xquad_r.load(tmp_path / "empty")
+
+
+def test_sentences_unlike_their_paragraph_are_counted(folder):
+  part = paragraph(["One.", "Two."], [("1", "Two")])
+  part["sentences"] = ["One!", " Two."]
+  write(folder, "en", ("Alpha", [part]))
+  made = xquad_r.load(folder, languages=["en"], published={"en": (1, 2)})
+  (note,) = made.notes
+  assert note.endswith("(taken as they are): en 1.")
+  assert made.candidate_texts == ("One!", "Two.")
+
+
+def test_files_are_named_after_languages(tmp_path):
+  part = paragraph(["One.", "Two."], [("1", "Two")])
+  for name in ("pt_br", "zh-Hans", "iw"):
+    write(tmp_path, name, ("Alpha", [part]))
+  (tmp_path / "yue.json.gz").write_bytes(
+    gzip.compress((tmp_path / "iw.json").read_bytes())
+  )
+  made = xquad_r.load(tmp_path)
+  assert made.languages == ("he", "pt-BR", "yue", "zh-Hans")
+  assert made.query_ids[1] == "pt-BR-1"
+  assert xquad_r.load(tmp_path, languages=["ZH-hans"]).languages == ("zh-Hans",)
+  write(tmp_path, "he", ("Alpha", [part]))
+  with pytest.raises(
+    ValueError, match="he.json: .*iw.json stands for the same"
+  ):
+    xquad_r.load(tmp_path)
+  (tmp_path / "he.json").rename(tmp_path / "xquad.he.json")
+  with pytest.raises(ValueError, match="xquad.he.json: it is not named after"):
+    xquad_r.load(tmp_path)
+
+
+def test_one_guard_for_all_files(folder):
+  path = folder / "en.json"
+  data = path.read_bytes()
+  for broken, what in [
+    (data.decode().encode("utf-16"), "the file is UTF-16"),
+    (data.replace(b"third", b"\\ud800", 1), "half of a surrogate pair"),
+    (data.replace(b'"title"', b'"data": 1, "data"', 1), "'data' stands twice"),
+    (data.replace(b'"answer_start": ', b'"more": NaN, "x": ', 1), "NaN"),
+    (b"[]", "is not a JSON object"),
+  ]:
+    path.write_bytes(broken)
+    with pytest.raises(ValueError, match=f"^{path}.*{what}"):
+      xquad_r.load(folder)
+  path.write_bytes(b"\xef\xbb\xbf" + data)
+  assert xquad_r.load(folder).num_queries == 6
