@@ -20,6 +20,7 @@ import numpy as np
 import tabulate
 
 from hybridret_jax import defaults
+from hybridret_jax.assembly import settled
 from hybridret_jax.data import (
   calls,
   composer,
@@ -203,7 +204,7 @@ def _training(composed, tokens, args, *, multiple):
 
 def _encoding(text_tokenizer, args, tokens):
   task = xquad_r.load(args.data / "xquad-r")
-  evaluated = defaults.get_config().evaluation
+  evaluated = settled.of(defaults.get_config()).evaluation
   lengths = [
     text_tokenizer.encode(
       texts, prefix=prefix, max_length=longest, cache=args.cache

@@ -23,10 +23,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.data.sources = ()
   config.data.source_weights = ()  # One a source; empty means 1 each.
   config.data.languages = ("ar", "de", "en", "es", "hi", "ru", "th", "tr", "zh")
-  config.data.query_prefix = "query: "
-  config.data.passage_prefix = "passage: "
-  config.data.query_length = 64  # Tokens, special ones included.
-  config.data.passage_length = 256
+  # None is what the model's folder says, else the default of
+  # assembly.settled: "query: " and "passage: ", 64 and 256 tokens, special
+  # ones included.
+  config.data.query_prefix = config_dict.placeholder(str)
+  config.data.passage_prefix = config_dict.placeholder(str)
+  config.data.query_length = config_dict.placeholder(int)
+  config.data.passage_length = config_dict.placeholder(int)
 
   config.batches = ml_collections.ConfigDict()  # data.composer.Composer
   config.batches.strategy = "hybrid"
@@ -51,9 +54,10 @@ def get_config() -> ml_collections.ConfigDict:
   # A tokenizer's folder; empty: the model's own; "train": of the corpus.
   config.model.tokenizer = ""
   config.model.tokenizer_size = 8000  # Of a trained one.
-  config.model.pooling = "mean"
-  config.model.projection = 0
-  config.model.tied = True
+  # None is what the model's folder says, else mean, 0 and True.
+  config.model.pooling = config_dict.placeholder(str)
+  config.model.projection = config_dict.placeholder(int)
+  config.model.tied = config_dict.placeholder(bool)
   # None keeps what the model's config.json says.
   config.model.dropout = config_dict.placeholder(float)
   config.model.attention_dropout = config_dict.placeholder(float)
@@ -133,8 +137,9 @@ def get_config() -> ml_collections.ConfigDict:
   # Vectors of trained parameters, in the cache; the start's always are kept.
   config.evaluation.keep_vectors = True
   config.evaluation.training_texts = 500  # A language and side, at most.
-  config.evaluation.query_length = 512
-  config.evaluation.passage_length = 512
+  # None is what the model's folder says, else 512.
+  config.evaluation.query_length = config_dict.placeholder(int)
+  config.evaluation.passage_length = config_dict.placeholder(int)
   config.evaluation.row_lengths = (64, 128, 256, 512)
   # Of all devices; 0 takes what suits the platform (assembly.judging).
   config.evaluation.tokens_per_call = 0

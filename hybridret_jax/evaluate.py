@@ -16,6 +16,7 @@ from hybridret_jax.assembly import (
   judging,
   model,
   run_folder,
+  settled,
   systems,
   tasks,
   trained,
@@ -40,6 +41,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   folder without a checkpoint has no trained systems; they are left out with a
   notice.
   """
+  config = settled.of(config)
   mesh = meshes.make(**config.mesh)
   wanted = _wanted(config, workdir)
   corpus, held = None, None
@@ -123,7 +125,7 @@ def _results(
   task: task_lib.Task,
   made: model.Model,
 ) -> dict[str, Any]:
-  notes = list(task.notes)
+  notes = [*task.notes, *made.notes]
   if spec == config.validation.task:
     notes.append("The checkpoint was chosen on this very task.")
   return {
@@ -132,7 +134,7 @@ def _results(
     "candidates": task.candidate_form,
     "model": {
       "init": str(config.model.init),
-      "pooling": config.model.pooling,
+      "pooling": made.module.pooling,
       "dimension": made.module.projection or made.module.encoder.hidden_size,
       "training_languages": list(training_data.languages(config)),
     },

@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,7 +16,9 @@ import numpy as np
 from hybridret_jax.assembly import (
   judging,
   model,
+  probes,
   run_folder,
+  settled,
   trained,
   training_data,
 )
@@ -26,33 +29,19 @@ from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import model_card, results
 
 _LOG = logging.getLogger(__name__)
-# One sentence in each of XQuAD-R's languages: what a loaded-back model must
-# embed as the trained one does.
-PROBES = (
-  "كم عدد النقاط التي سمح بها دفاع الفريق؟",
-  "Wie viele Punkte ließ die Verteidigung zu?",
-  "Πόσους πόντους δέχτηκε η άμυνα;",
-  "How many points did the defense surrender?",
-  "¿Cuántos puntos cedió la defensa?",
-  "रक्षा पंक्ति ने कितने अंक दिए?",
-  "Сколько очков пропустила защита?",
-  "ฝ่ายรับเสียคะแนนไปกี่แต้ม",
-  "Savunma kaç sayı verdi?",
-  "Hàng thủ đã để mất bao nhiêu điểm?",
-  "防守方丢了多少分？",
-)
 
 
 def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   """Writes the best checkpoint as a folder, once it agrees with itself.
 
   The folder is written aside, loaded back (through sentence-transformers too,
-  where that is installed) and compared on texts in 11 languages; only then
-  does it appear under its name.
+  where that is installed) with nothing but what it says itself, and compared
+  on the texts of `probes`; only then does it appear under its name.
 
   Raises:
     ValueError: no checkpoint, or a loaded-back model that does not agree.
   """
+  config = settled.of(config)
   mesh = meshes.make(**config.mesh)
   corpus = None
   if config.model.tokenizer == model.TRAIN_TOKENIZER:
@@ -60,23 +49,25 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   tokenizer_folder = run_folder.tokenizer(config, workdir, corpus)
   made = model.make(config, tokenizer_folder)
   params, step = trained.parameters(config, made, mesh, workdir)
-  expected = _embed(config, made, mesh, params)
+  asked = probes.make(made.tokenizer, max(made.lengths.values()))
+  encode_texts = judging.encoder(config, made, mesh)
+  expected = probes.embed(encode_texts, params, asked)
   params = hosts.whole(params)
   if hosts.is_first():
-    _export(config, workdir, made, params, step, expected, tokenizer_folder)
+    _export(config, workdir, made, params, step, asked, expected)
   # JAX's shutdown waits minutes only, and the others are there already.
   hosts.sync("exported")
 
 
-def _export(config, workdir, made, params, step, expected, tokenizer_folder):
+def _export(config, workdir, made, params, step, asked, expected):
   target = workdir / config.export.folder
   with tempfile.TemporaryDirectory(
     dir=workdir, prefix=".export-", ignore_cleanup_errors=True
   ) as aside:
     folder = pathlib.Path(aside) / "export"
     folder.mkdir()
-    _write(config, made, params, folder, tokenizer_folder)
-    _check(config, folder, expected)
+    _write(made, params, folder)
+    _check(config, folder, asked, expected)
     card = _card(config, made, workdir, step)
     for place in _towers(folder).values():
       (place / "README.md").write_text(card, "utf-8")
@@ -86,28 +77,20 @@ def _export(config, workdir, made, params, step, expected, tokenizer_folder):
   print(f"Exported step {step} to {target}")
 
 
-def _write(config, made, params, folder, tokenizer_folder):
-  source = tokenizer_folder or (
-    pathlib.Path(config.model.tokenizer)
-    if config.model.tokenizer
-    else made.folder
-  )
-  shape = made.module.encoder
+def _write(made, params, folder):
   for name, tower in params.items():
     place = folder if made.module.tied else folder / name
     place.mkdir(exist_ok=True)
     folders.write(
       place,
       tower,
-      shape,
+      made.module.encoder,
       pooling=made.module.pooling,
-      tokenizer_folder=source,
-      prompts={
-        "query": config.data.query_prefix,
-        "passage": config.data.passage_prefix,
-      },
-      max_length=min(config.evaluation.passage_length, shape.max_length),
+      tokenizer_files=made.tokenizer.files(made.lengths["passage"]),
+      prompts=made.prefixes,
+      max_lengths=made.lengths,
       pad_id=made.tokenizer.pad_id,
+      lower_case=made.tokenizer.lower_case,
     )
 
 
@@ -118,15 +101,18 @@ def _towers(folder: pathlib.Path) -> dict[str, pathlib.Path]:
   return {side: folder / side for side in ("query", "passage")}
 
 
-def _check(config, folder, expected):
+def _check(config, folder, asked, expected):
   mesh = meshes.local()  # The first process is alone here.
-  loaded_config = config.copy_and_resolve_references()
-  with loaded_config.unlocked():
-    loaded_config.model.init = str(folder)
-    loaded_config.model.tokenizer = str(next(iter(_towers(folder).values())))
-  made = model.make(loaded_config)
+  # What the folder says itself is what others will go by.
+  opened = settled.opened(config)
+  with opened.unlocked():
+    opened.model.init = str(folder)
+    opened.model.tokenizer = ""
+  made = model.make(opened)
   params = jax.device_put(made.start(seed=0), meshes.replicated(mesh))
-  _agree("read back", config, expected, _embed(config, made, mesh, params))
+  encode_texts = judging.encoder(opened, made, mesh)
+  found = probes.embed(encode_texts, params, asked)
+  _agree("read back", config, asked, expected, found)
   if importlib.util.find_spec("sentence_transformers") is None:
     _LOG.info("sentence-transformers is not installed: not compared.")
     return
@@ -138,31 +124,39 @@ def _check(config, folder, expected):
     library = sentence_transformers.SentenceTransformer(
       str(towers.get(side, towers.get("both"))), device="cpu"
     )
+    encode = library.encode_query
+    if side == "passage":
+      encode = library.encode_document
     found[side] = np.asarray(
-      library.encode(list(PROBES), prompt_name=side, show_progress_bar=False)
+      encode(list(asked.texts), batch_size=4, show_progress_bar=False)
     )
-  _agree("loaded by sentence-transformers", config, expected, found)
-
-
-def _embed(config, made, mesh, params) -> dict[str, np.ndarray]:
-  encode_texts = judging.encoder(config, made, mesh)
-  return {
-    side: encode_texts(params, PROBES, side) for side in ("query", "passage")
-  }
+  text, context = asked.pair
+  features = library.tokenizer(
+    [made.prefixes["passage"] + text],
+    [context],
+    truncation="longest_first",
+    max_length=made.lengths["passage"],
+    return_tensors="pt",
+  )
+  pair_1D = library(dict(features))["sentence_embedding"].detach().numpy()
+  found["passage"] = np.concatenate([found["passage"], pair_1D])
+  _agree("loaded by sentence-transformers", config, asked, expected, found)
 
 
 def _agree(
   how: str,
   config: ml_collections.ConfigDict,
+  asked: probes.Probes,
   expected: dict[str, np.ndarray],
   found: dict[str, np.ndarray],
 ) -> None:
+  texts: Sequence[Any] = (*asked.texts, asked.pair)
   for side, z_ND in expected.items():
     cosine_N = np.sum(z_ND * found[side], axis=-1)
     worst = int(np.argmin(cosine_N))
     if not cosine_N[worst] >= config.export.cosine:
       raise ValueError(
-        f"the export, {how}, gives {PROBES[worst]!r} as a {side} a vector of"
+        f"the export, {how}, gives {texts[worst]!r} as a {side} a vector of"
         f" cosine {cosine_N[worst]:.6f} with the trained one, below"
         f" {config.export.cosine}; nothing is written"
       )
@@ -180,14 +174,8 @@ def _card(config, made, workdir, step) -> str:
     name=f"{pathlib.Path(workdir).name} (step {step})",
     results=saved,
     training_languages=training_data.languages(config),
-    prefixes={
-      "query": config.data.query_prefix,
-      "passage": config.data.passage_prefix,
-    },
-    max_lengths={
-      "query": min(config.evaluation.query_length, shape.max_length),
-      "passage": min(config.evaluation.passage_length, shape.max_length),
-    },
+    prefixes=made.prefixes,
+    max_lengths=made.lengths,
     pooling=made.module.pooling,
     dimension=made.module.projection or shape.hidden_size,
     settings={
@@ -196,4 +184,5 @@ def _card(config, made, workdir, step) -> str:
     base_model=init
     if not pathlib.Path(init).exists() and huggingface.is_hub_id(init)
     else None,
+    notes=made.notes,
   )

@@ -7,7 +7,7 @@ from typing import Any
 
 import ml_collections
 
-from hybridret_jax.assembly import plan_figures, plan_search, planned
+from hybridret_jax.assembly import plan_figures, plan_search, planned, settled
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.parallel import topologies
 
@@ -102,6 +102,7 @@ def text(figures: dict[str, Any]) -> str:
 
 
 def _texts(config, mean_tokens, shortest):
+  config = settled.of(config, download=False)
   if shortest < 1:
     raise ValueError(f"{shortest} tokens of the shortest text; give 1 or more")
   longest = (config.data.query_length, config.data.passage_length)

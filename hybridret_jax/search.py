@@ -9,6 +9,7 @@ from hybridret_jax.assembly import (
   judging,
   model,
   run_folder,
+  settled,
   tasks,
   trained,
   training_data,
@@ -30,6 +31,7 @@ def search(
   The candidates are those of the config's first evaluation task; the model is
   the run's best checkpoint, or what it starts from where there is none.
   """
+  config = settled.of(config)
   mesh = meshes.make(**config.mesh)
   spec = config.evaluation.tasks[0]
   corpus, held = None, None

@@ -11,6 +11,7 @@ from hybridret_jax.assembly import (
   judging,
   model,
   run_folder,
+  settled,
   systems,
   tasks,
   train_cost,
@@ -35,6 +36,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     ValueError: the config does not fit its data or the run in `workdir`.
     FloatingPointError: the loss is no number any more; the step is named.
   """
+  config = settled.of(config)
   run_folder.claim(config, workdir)
   mesh = meshes.make(**config.mesh)
   corpus, held = training_data.read_corpus(config)

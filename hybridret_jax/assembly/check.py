@@ -11,6 +11,7 @@ import ml_collections
 from hybridret_jax.assembly import (
   judging,
   model,
+  settled,
   systems,
   tasks,
   training_data,
@@ -21,6 +22,7 @@ from hybridret_jax.models import (
   dual_encoder,
   encoder,
   huggingface,
+  stated,
 )
 from hybridret_jax.parallel import mesh
 from hybridret_jax.retrieval import evaluation, metrics
@@ -81,13 +83,19 @@ _SHARES = (
 
 def whole(config: ml_collections.ConfigDict, modes: Sequence[str]) -> None:
   """Raises one ValueError that lists all that is wrong, each with its mend."""
-  problems = [
+  problems = []
+  try:
+    config = settled.of(config, download=False)
+  except ValueError as error:
+    problems.append(f"model.init: {error}")
+    config = settled.filled(config, stated.Stated())
+  problems += [
     *_keys(config),
     *_numbers(config),
     *_choices(config),
     *_lengths(config),
     *_devices(config),
-    *_model(config),
+    *(() if problems else _model(config)),
     *_data(config, modes),
   ]
   if problems:
@@ -255,10 +263,12 @@ def _model(config) -> Iterator[str]:
         )
       return
     try:
-      longest = huggingface.read_config(folder).max_length
-    except ValueError as error:
+      made = model.make(config)
+      made.check_weights()
+    except (ValueError, FileNotFoundError) as error:
       yield f"model.init: {error}"
       return
+    longest = made.module.encoder.max_length
   for section, side in (
     (section, side)
     for section in ("data", "evaluation")

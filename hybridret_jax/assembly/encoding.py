@@ -112,6 +112,7 @@ class TextEncoder:
         pad_id=self.tokenizer.pad_id,
         row_of=call.row_of,
         num_texts=call.num_texts,
+        types=tokens.types,
       )
       rows = hosts.share(packed.arrays(), meshes.rows_sharding(self.mesh))
       apply = _jitted(self.module, call.num_texts, side, self.mesh)  # pyright: ignore[reportArgumentType]

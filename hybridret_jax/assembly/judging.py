@@ -64,19 +64,12 @@ def encoder(
 ) -> encoding.TextEncoder:
   """The text encoder of a run."""
   evaluated = config.evaluation
-  most = made.module.encoder.max_length
   return encoding.TextEncoder(
     module=model.for_mesh(made.module, mesh, training=False),
     tokenizer=made.tokenizer,
     mesh=mesh,
-    prefixes={
-      "query": config.data.query_prefix,
-      "passage": config.data.passage_prefix,
-    },
-    max_lengths={
-      "query": min(evaluated.query_length, most),
-      "passage": min(evaluated.passage_length, most),
-    },
+    prefixes=made.prefixes,
+    max_lengths=made.lengths,
     row_lengths=tuple(evaluated.row_lengths),
     tokens_per_call=evaluated.tokens_per_call or tokens_per_call(mesh),
     cache=training_data.cache_folder(config) / "tokens",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -11,34 +12,44 @@ import jax.numpy as jnp
 import ml_collections
 from jax.sharding import Mesh
 
+from hybridret_jax.assembly import settled
 from hybridret_jax.data import tokenizer as tokenizers
+from hybridret_jax.ground import faults
 from hybridret_jax.models import (
   attention,
   dual_encoder,
   encoder,
   huggingface,
+  stated,
 )
 from hybridret_jax.parallel import mesh as meshes
 
-SCRATCH = "scratch"
+SCRATCH = settled.SCRATCH
 TRAIN_TOKENIZER = "train"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """A dual encoder with what is needed to start it.
+  """A dual encoder with what is needed to start and to ask it.
 
   Attributes:
     module: the flax module.
     tokenizer: its tokenizer.
     folder: the Hugging Face folder it starts from; None from scratch.
     init: boxed parameters from a key.
+    prefixes: put before a text, by side.
+    lengths: tokens a text is cut at outside training, by side.
+    notes: where the config has its own word against the folder's.
   """
 
   module: dual_encoder.DualEncoder
   tokenizer: tokenizers.Tokenizer
   folder: pathlib.Path | None
   init: Callable[[jax.Array], Any]
+  prefixes: dict[str, str] = dataclasses.field(default_factory=dict)
+  lengths: dict[str, int] = dataclasses.field(default_factory=dict)
+  notes: tuple[str, ...] = ()
 
   def pretrained(self, *, seed: int) -> Any:
     """Parameters of the folder, numpy; None from scratch."""
@@ -47,6 +58,15 @@ class Model:
     return huggingface.load(
       self.folder, self.abstract(), self.module.encoder, seed=seed
     )
+
+  def check_weights(self) -> None:
+    """Looks whether the folder's weights fit, without reading them.
+
+    Raises:
+      ValueError: they do not.
+    """
+    if self.folder is not None:
+      huggingface.check(self.folder, self.abstract(), self.module.encoder)
 
   def start(self, *, seed: int) -> Any:
     """Parameters to start from: the folder's, else drawn."""
@@ -68,6 +88,9 @@ def make(
 ) -> Model:
   """The model of a config.
 
+  What the config leaves open is what the folder says, see `settled`; where it
+  contradicts the folder, that is logged.
+
   Args:
     config: the whole config.
     tokenizer_folder: of a model from scratch whose tokenizer was trained.
@@ -75,6 +98,7 @@ def make(
   Raises:
     ValueError: a setting or a folder that does not fit.
   """
+  config = settled.of(config)
   wanted = config.model
   changes = {
     key: wanted[key]
@@ -83,6 +107,7 @@ def make(
       "attention",
     )
   }
+  said = stated.Stated()
   if wanted.init == SCRATCH:
     folder = None
     text_tokenizer = tokenizers.load(
@@ -96,17 +121,70 @@ def make(
     )
   else:
     folder = huggingface.resolve(wanted.init)
-    text_tokenizer = tokenizers.load(
-      pathlib.Path(wanted.tokenizer) if wanted.tokenizer else folder
-    )
+    said = stated.read(folder)
     shape = huggingface.read_config(folder, **changes)
+    text_tokenizer = _tokenizer(wanted.tokenizer, folder, shape, said)
+  notes = settled.notes(config, said)
+  for note in notes:
+    _LOG.warning("%s", note)
   module = dual_encoder.DualEncoder(
     encoder=shape,
     pooling=wanted.pooling,
     projection=wanted.projection,
     tied=wanted.tied,
   )
-  return Model(module, text_tokenizer, folder, functools.partial(_init, module))
+  return Model(
+    module,
+    text_tokenizer,
+    folder,
+    functools.partial(_init, module),
+    prefixes={side: config.data[f"{side}_prefix"] for side in stated.SIDES},
+    lengths={
+      side: min(config.evaluation[f"{side}_length"], shape.max_length)
+      for side in stated.SIDES
+    },
+    notes=notes,
+  )
+
+
+def _tokenizer(wanted, folder, shape, said) -> tokenizers.Tokenizer:
+  """The tokenizer of a folder, or another one that suits its encoder."""
+  places = (
+    [pathlib.Path(wanted).expanduser()]
+    if wanted
+    else list(stated.towers(folder).values())
+  )
+  loaded = [
+    tokenizers.load(
+      place,
+      lower_case=said.lower_case,
+      types=shape.type_vocab_size,
+      # Only BERT's own class counts a pair's segments.
+      second_type=int(not shape.position_offset),
+    )
+    for place in places
+  ]
+  first, place = loaded[0], places[0] / tokenizers.FILE
+  if any(other.hash != first.hash for other in loaded):
+    raise faults.Fault(
+      folder, "its towers have different tokenizers", "give both the same"
+    )
+  if first.vocab_size > shape.vocab_size:
+    raise faults.Fault(
+      place,
+      f"gives ids up to {first.vocab_size - 1:,}, but the model's table, says"
+      f" vocab_size of {folder / 'config.json'}, has {shape.vocab_size:,} rows",
+      "give the tokenizer that the model was trained with, or resize the table",
+    )
+  if shape.position_offset and shape.position_offset != first.pad_id + 1:
+    raise faults.Fault(
+      places[0],
+      f"its padding token has id {first.pad_id}, but pad_token_id of"
+      f" {folder / 'config.json'}, from which positions count, is"
+      f" {shape.position_offset - 1}",
+      "set pad_token in tokenizer_config.json or pad_token_id in config.json",
+    )
+  return first
 
 
 def for_mesh(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from hybridret_jax.assembly import model, train_step
+from hybridret_jax.assembly import model, settled, train_step
 from hybridret_jax.data import shapes as row_shapes
 from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.models import dual_encoder, encoder, known_shapes
@@ -87,6 +87,7 @@ def module(config: ml_collections.ConfigDict) -> dual_encoder.DualEncoder:
   Raises:
     ValueError: nothing here knows the model's shape.
   """
+  config = settled.of(config, download=False)
   wanted = config.model
   changes = {
     key: wanted[key]
@@ -168,7 +169,7 @@ def texts_by_pack(
   if batches.parallel_share:
     queries.append((batches.batch_size * batches.parallel_share, texts.query))
   passages = [(batches.batch_size * (1 + batches.negatives), texts.passage)]
-  if config.model.tied:
+  if settled.of(config, download=False).model.tied:
     return {"both": queries + passages}
   return {"query": queries, "passage": passages}
 

@@ -6,6 +6,7 @@ import pathlib
 import ml_collections
 import numpy as np
 
+from hybridret_jax.assembly import settled
 from hybridret_jax.data import (
   composer,
   pair_tokens,
@@ -99,6 +100,7 @@ def make(
   text_tokenizer: tokenizer.Tokenizer,
 ) -> TrainingData:
   """Composer, tokens and layout over a corpus that was read."""
+  config = settled.of(config)
   composed = composer.Composer(
     corpus,
     source_weights=tuple(config.data.source_weights),
@@ -130,6 +132,7 @@ def train_tokenizer(
 ) -> pathlib.Path:
   """A tokenizer of the corpus's own texts, trained once into `folder`."""
   if not (folder / "tokenizer.json").is_file():
+    config = settled.of(config)
     texts = [config.data.query_prefix, config.data.passage_prefix]
     tokenizer.train_unigram(
       [t for t in texts if t] + list(corpus.texts),

@@ -23,6 +23,7 @@ class Packed:
     text_index_RL: which text each token belongs to; the number of texts for
       padding.
     row_R: number of each row in the batch, from which its dropout follows.
+    types_RL: type of each token, 0 for padding; None where all are 0.
   """
 
   ids_RL: np.ndarray
@@ -30,15 +31,17 @@ class Packed:
   positions_RL: np.ndarray
   text_index_RL: np.ndarray
   row_R: np.ndarray
+  types_RL: np.ndarray | None = None
 
   def arrays(self) -> tuple[np.ndarray, ...]:
-    """The five arrays in the order that the encoder takes them."""
+    """The five or six arrays in the order that the encoder takes them."""
     return (
       self.ids_RL,
       self.segments_RL,
       self.positions_RL,
       self.text_index_RL,
       self.row_R,
+      *(() if self.types_RL is None else (self.types_RL,)),
     )
 
 
@@ -185,6 +188,7 @@ def pack(
   row_of: np.ndarray | None = None,
   first_row: int = 0,
   num_texts: int | None = None,
+  types: np.ndarray | None = None,
 ) -> Packed:
   """Lays the chosen texts out in `row_count` rows of one length.
 
@@ -200,6 +204,7 @@ def pack(
       those that stand elsewhere.
     first_row: number of the first row.
     num_texts: what padding has for its text; by default how many there are.
+    types: of the tokens; None where all are 0.
 
   Raises:
     ValueError: the texts need more rows than `row_count`.
@@ -240,6 +245,7 @@ def pack(
       np.repeat(here, length), len(texts) if num_texts is None else num_texts
     ),
     row_R=first_row + np.arange(row_count, dtype=np.int32),
+    types_RL=None if types is None else laid_out(types[from_], 0),
   )
 
 

@@ -1,8 +1,10 @@
 """Turns texts into token ids, once, and trains small tokenizers."""
 
 import dataclasses
+import functools
 import hashlib
 import json
+import logging
 import os
 import pathlib
 import uuid
@@ -15,6 +17,11 @@ import tokenizers
 import tqdm
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
+from hybridret_jax.data import tokenizer_files
+from hybridret_jax.ground import faults
+
+FILE = tokenizer_files.FILE
+_LOG = logging.getLogger(__name__)
 _CHUNK = 2048  # texts between two steps of the progress bar
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R
 # Longer ones swallow whole clauses where a script writes no spaces.
@@ -31,7 +38,8 @@ class Tokens:
 
   ids: np.ndarray  # int32 [tokens]
   offsets: np.ndarray  # int64 [n + 1]
-  cut: int  # how many texts were longer than allowed and lost their end
+  cut: int  # how many texts were longer than allowed and lost an end
+  types: np.ndarray | None = None  # int32 [tokens]; None where all are 0
 
   def __len__(self) -> int:
     return len(self.offsets) - 1
@@ -44,12 +52,33 @@ class Tokens:
 
 @dataclasses.dataclass(frozen=True)
 class Tokenizer:
-  """A `tokenizer.json` with what the encoder needs to know of it."""
+  """A `tokenizer.json` with what the encoder needs to know of it.
+
+  Attributes:
+    pad_id: of the padding token.
+    vocab_size: one more than the largest id, of added tokens too.
+    hash: of tokenizer.json and of all below.
+    backend: the `tokenizers.Tokenizer`; it lowers texts if that is asked for.
+    lower_case: whether that is asked for.
+    cut_side: "right" or "left", where a text that is too long loses tokens.
+    types: of segments that the encoder has.
+    second_type: of a pair's second segment where tokenizer.json gives both 0.
+    pair_types: whether tokenizer.json's own types are used.
+    names: of the special tokens, by role ("pad_token").
+    source: tokenizer.json as it was read.
+  """
 
   pad_id: int
-  vocab_size: int  # with the added tokens
-  hash: str  # sha256 of tokenizer.json
-  backend: Any  # tokenizers.Tokenizer
+  vocab_size: int
+  hash: str
+  backend: Any
+  lower_case: bool = False
+  cut_side: str = "right"
+  types: int = 1
+  second_type: int = 0
+  pair_types: bool = True
+  names: dict[str, str] = dataclasses.field(default_factory=dict)
+  source: bytes = b""
 
   def encode(
     self,
@@ -66,13 +95,16 @@ class Tokenizer:
     pairs; of a pair that is too long the longer segment is cut first.
 
     What is longer than `max_length` tokens, the special ones included, loses
-    its end; `cut` counts these texts. With a `cache` folder the result is
+    its end (its beginning, if `cut_side` is "left"); `cut` counts these texts.
+    Where the encoder has several types, pairs have the types that
+    tokenizer.json gives their segments; if it gives both 0, the second segment
+    has `second_type`. With a `cache` folder the result is
     kept there under a hash of the tokenizer, the settings and the texts, and
     the same call reads it back instead of tokenising.
 
     Raises:
-      ValueError: `max_length` leaves no room for text, or the cached file
-        cannot be read.
+      ValueError: `max_length` leaves no room for text, a pair has a type that
+        the encoder has not, or the cached file cannot be read.
     """
     special = self.backend.num_special_tokens_to_add(contexts is not None)
     if max_length <= special:
@@ -101,9 +133,10 @@ class Tokenizer:
     return digest.hexdigest()
 
   def _encode(self, texts, contexts, prefix, max_length):
-    self.backend.enable_truncation(max_length)
+    self.backend.enable_truncation(max_length, direction=self.cut_side)
     self.backend.no_padding()
-    ids, lengths, cut = [], [], 0
+    ids, types, lengths, cut = [], [], [], 0
+    typed = contexts is not None and self.types > 1
     # The bar shows itself only when the work takes more than five seconds.
     with tqdm.tqdm(
       total=len(texts), desc="tokenising", unit=" texts", delay=5
@@ -118,6 +151,8 @@ class Tokenizer:
         ids.append(
           np.concatenate([np.array(e.ids, np.int32) for e in encodings])
         )
+        if typed:
+          types.extend(self._types(e) for e in encodings)
         lengths.extend(len(e) for e in encodings)
         cut += sum(bool(e.overflowing) for e in encodings)
         bar.update(len(chunk))
@@ -126,18 +161,69 @@ class Tokenizer:
       ids=np.concatenate([np.zeros(0, np.int32), *ids]),
       offsets=offsets,
       cut=cut,
+      types=np.concatenate([np.zeros(0, np.int32), *types]) if typed else None,
+    )
+
+  def _types(self, encoding):
+    """Types of the tokens of a pair."""
+    types = np.array(encoding.type_ids, np.int32)
+    if not self.pair_types or not types.any():
+      segments = encoding.sequence_ids
+      # What follows a second segment that is empty is its end.
+      start = segments.index(1) if 1 in segments else len(segments) - 1
+      types = np.zeros(len(types), np.int32)
+      types[start:] = self.second_type
+    if types.max(initial=0) >= self.types:
+      raise faults.Fault(
+        FILE,
+        f"gives a segment type {types.max()}, but type_vocab_size of"
+        f" config.json is {self.types}",
+        "give the tokenizer that the model was trained with",
+      )
+    return types
+
+  def files(self, max_length: int) -> dict[str, str]:
+    """Text of each file of this tokenizer, for a folder that others load.
+
+    Args:
+      max_length: tokens that a text is cut at there.
+    """
+    state = json.loads(self.source)
+    if self.types > 1 and self.second_type:
+      state["post_processor"] = tokenizer_files.typed(state["post_processor"])
+    return tokenizer_files.of_export(
+      state,
+      self.names | {"pad_token": self.backend.id_to_token(self.pad_id)},
+      max_length=max_length,
+      cut_side=self.cut_side,
+      feeds_types=self.types > 1,
     )
 
 
-def load(folder: str | pathlib.Path) -> Tokenizer:
+def load(
+  folder: str | pathlib.Path,
+  *,
+  lower_case: bool = False,
+  types: int = 1,
+  second_type: int = 0,
+) -> Tokenizer:
   """The tokenizer in `folder/tokenizer.json`.
 
   The padding token is the one that tokenizer_config.json or
-  special_tokens_map.json names, else `<pad>` or `[PAD]`.
+  special_tokens_map.json names, else `<pad>` or `[PAD]`. Texts that are too
+  long are cut where tokenizer_config.json says, else tokenizer.json, else at
+  the right. What tokenizer.json says of lengths and padding is not used.
+
+  Args:
+    folder: where it lies.
+    lower_case: whether texts are lowered first.
+    types: of segments that the encoder has.
+    second_type: of a pair's second segment where tokenizer.json gives both 0.
 
   Raises:
     FileNotFoundError: there is no tokenizer.json.
-    ValueError: it cannot be read, or has no padding token.
+    ValueError: it cannot be read, has no padding token, or says what cannot be
+      done here.
   """
   folder = pathlib.Path(folder)
   path = folder / "tokenizer.json"
@@ -146,18 +232,30 @@ def load(folder: str | pathlib.Path) -> Tokenizer:
       f"{path} does not exist; write it with transformers: "
       f"AutoTokenizer.from_pretrained(NAME).save_pretrained({str(folder)!r})"
     )
-  data = path.read_bytes()
-  try:
-    backend = tokenizers.Tokenizer.from_buffer(data)
-  except ValueError as error:
-    raise ValueError(
-      f"{path} is not a tokenizer ({error}); save it again"
-    ) from error
+  stat = path.stat()
+  data, backend, said, largest = _parsed(
+    path.resolve(), stat.st_mtime_ns, stat.st_size, lower_case
+  )
+  beside = tokenizer_files.read(folder)
+  _check_beside(folder, beside, backend, types=types, second_type=second_type)
+  side = beside.cut_side or said
   return Tokenizer(
-    pad_id=_pad_id(folder, backend),
-    vocab_size=backend.get_vocab_size(with_added_tokens=True),
-    hash=hashlib.sha256(data).hexdigest(),
+    pad_id=_pad_id(folder, beside.names, backend),
+    vocab_size=largest + 1,
+    hash=_hash(
+      data,
+      lower_case=lower_case,
+      left=side == "left",
+      types=types > 1 and (types, second_type, beside.feeds_types),
+    ),
     backend=backend,
+    lower_case=lower_case,
+    cut_side=side,
+    types=types,
+    second_type=second_type,
+    pair_types=beside.feeds_types,
+    names=beside.names,
+    source=data,
   )
 
 
@@ -259,19 +357,78 @@ def _in_fixed_order(backend):
   return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
-def _pad_id(folder, backend):
-  names = []
-  for file in ("tokenizer_config.json", "special_tokens_map.json"):
-    if (folder / file).is_file():
-      name = json.loads((folder / file).read_text()).get("pad_token")
-      # Older files hold a description of the token.
-      names.append(name["content"] if isinstance(name, dict) else name)
-  for name in (*names, "<pad>", "[PAD]"):
+# Reading takes a second, and a config's check is followed by its use.
+@functools.lru_cache(maxsize=2)
+def _parsed(path, mtime, size, lower_case):
+  """(bytes, backend, where it cuts, its largest id) of a tokenizer.json."""
+  try:
+    data = path.read_bytes()
+    backend = tokenizers.Tokenizer.from_buffer(data)
+  except (OSError, ValueError) as error:
+    raise faults.Fault(
+      path, f"is not a tokenizer ({error})", "save it again"
+    ) from error
+  side = (backend.truncation or {}).get("direction", "right")
+  if lower_case:
+    # As sentence-transformers does it: special tokens stay as they are.
+    before = [backend.normalizer] if backend.normalizer else []
+    backend.normalizer = normalizers.Sequence(
+      [normalizers.Lowercase(), *before]  # pyright: ignore[reportArgumentType]
+    )
+  ids = backend.get_vocab(with_added_tokens=True).values()
+  return data, backend, side, max(ids, default=-1)
+
+
+def _check_beside(folder, beside, backend, *, types, second_type):
+  """Refuses what cannot be done; says what does not count."""
+  path = folder / tokenizer_files.CONFIG
+  if beside.pad_side == "left" and second_type:
+    raise faults.Fault(
+      path,
+      "padding_side is 'left', which moves the positions of a BERT's texts",
+      'nothing is padded here; set "right"',
+    )
+  if any(backend.encode("a").type_ids):
+    raise faults.Fault(
+      folder / FILE,
+      "gives the tokens of a lone text a type other than 0",
+      "this tokenizer is not supported",
+    )
+  lowers = '"lowercase": true' in _state(backend.normalizer)
+  lowers |= '"Lowercase"' in _state(backend.normalizer)
+  if beside.lower_case not in (None, lowers):
+    _LOG.warning(
+      "%s says do_lower_case %s, but %s %s texts; that counts.",
+      path,
+      beside.lower_case,
+      FILE,
+      "lowers" if lowers else "does not lower",
+    )
+
+
+def _state(normalizer):
+  """What a normalizer is, as JSON."""
+  if normalizer is None:
+    return ""
+  return json.dumps(json.loads(normalizer.__getstate__()))
+
+
+def _hash(data, **settings):
+  """Of a tokenizer.json and of what changes its tokens, if anything does."""
+  digest = hashlib.sha256(data)
+  said = {key: value for key, value in settings.items() if value}
+  if said:
+    digest.update(json.dumps(said, sort_keys=True).encode())
+  return digest.hexdigest()
+
+
+def _pad_id(folder, names, backend):
+  for name in (names.get("pad_token"), "<pad>", "[PAD]"):
     pad = backend.token_to_id(name) if name else None
     if pad is not None:
       return pad
-  raise ValueError(
-    f"{folder} names no padding token; set pad_token in tokenizer_config.json"
+  raise faults.Fault(
+    folder, "names no padding token", "set pad_token in tokenizer_config.json"
   )
 
 
@@ -279,7 +436,10 @@ def _read(path):
   try:
     with np.load(path) as file:
       return Tokens(
-        ids=file["ids"], offsets=file["offsets"], cut=int(file["cut"])
+        ids=file["ids"],
+        offsets=file["offsets"],
+        cut=int(file["cut"]),
+        types=file.get("types"),
       )
   except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
     raise ValueError(f"{path} cannot be read ({error}); delete it") from error
@@ -290,7 +450,10 @@ def _write(path, tokens):
   # Aside and renamed, so that nobody reads half a file.
   aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.npz")
   try:
-    np.savez(aside, ids=tokens.ids, offsets=tokens.offsets, cut=tokens.cut)
+    arrays = {"ids": tokens.ids, "offsets": tokens.offsets, "cut": tokens.cut}
+    if tokens.types is not None:
+      arrays["types"] = tokens.types
+    np.savez(aside, **arrays)
     os.replace(aside, path)
   finally:
     aside.unlink(missing_ok=True)

@@ -49,7 +49,8 @@ class DualEncoder(nn.Module):
     Args:
       rows: a tuple of tiers, see `encoder.Encoder`: ids_RL, segments_RL,
         positions_RL, text_index_RL (the text of each token, in batch order;
-        `num_texts` for padding) and row_R (global number of each row).
+        `num_texts` for padding), row_R (global number of each row) and, where
+        pairs have types, types_RL.
       num_texts: N, how many vectors come out.
       side: "query" or "passage": the tower, where they are not tied.
       deterministic: False draws dropout from the "dropout" stream.
@@ -92,7 +93,7 @@ class Tower(nn.Module):
     )
     wide = jnp.promote_types(self.encoder.dtype, jnp.float32)
     taken, texts = [], []
-    for _, segments_RL, positions_RL, text_index_RL, _ in rows:
+    for _, segments_RL, positions_RL, text_index_RL, *_ in rows:
       taken_RL = segments_RL > 0
       if self.pooling != "mean":
         taken_RL &= positions_RL == 0

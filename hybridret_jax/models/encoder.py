@@ -12,14 +12,16 @@ from hybridret_jax.models import attention
 from hybridret_jax.models import dense as denses
 from hybridret_jax.parallel import mesh as meshes
 
-# One length of rows: ids_RL, segments_RL, positions_RL, text_index_RL, row_R.
-Tier = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+# One length of rows: ids_RL, segments_RL, positions_RL, text_index_RL, row_R;
+# and types_RL where some token has a type other than 0.
+Tier = tuple[jax.Array, ...]
 
 # What the backward pass keeps of a layer: everything; its input, what attention
 # mixed and the outputs of dense layers (scores and gelu are computed again);
 # its input only.
 REMATS = ("none", "dense", "full")
 _INPUT = "layer_input"
+_UNTYPED = 5  # Arrays of a tier whose tokens all have type 0.
 VOCAB_MULTIPLE = 128  # 250,002 pieces do not divide by 4 or 8 devices.
 
 
@@ -71,7 +73,8 @@ class Encoder(nn.Module):
       rows: a tuple of tiers; one has the rows of one length: ids_RL,
         segments_RL (0 where there is no text), positions_RL (of each token in
         its text, from 0), text_index_RL, and row_R, the number of each row in
-        the global batch, from which dropout follows.
+        the global batch, from which dropout follows; all tiers or none have
+        types_RL too.
       deterministic: False draws dropout from the "dropout" stream.
       token_vectors: rows of the token table in the order of the ids, [T, D],
         if they were looked up outside.
@@ -87,7 +90,10 @@ class Encoder(nn.Module):
     positions_PD = self._table("positions", config.max_positions, None)
     types_KD = self._table("types", config.type_vocab_size, None)
     # Looked up, then rounded: a gradient adds up in the table's own dtype.
-    x_TD = token_vectors + positions_PD[positions_T] + types_KD[:1]
+    types_TD = types_KD[:1]
+    if len(rows[0]) > _UNTYPED:
+      types_TD = types_KD[_line([tier[_UNTYPED] for tier in rows])]
+    x_TD = token_vectors + positions_PD[positions_T] + types_TD
     x_TD = _norm(config, "norm")(x_TD).astype(config.dtype)
     inside = tuple((tier[1], tier[4]) for tier in rows)
     if not deterministic and config.dropout:

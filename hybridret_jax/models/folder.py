@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import safetensors.numpy
 
 from hybridret_jax.models import encoder, weights
 
-_TOKENIZER_FILES = ("tokenizer.json", "special_tokens_map.json")
 _DTYPE = "float32"
 
 
@@ -20,10 +19,11 @@ def write(
   config: encoder.EncoderConfig,
   *,
   pooling: str,
-  tokenizer_folder: pathlib.Path,
-  prompts: dict[str, str],
-  max_length: int,
+  tokenizer_files: Mapping[str, str],
+  prompts: Mapping[str, str],
+  max_lengths: Mapping[str, int],
   pad_id: int,
+  lower_case: bool = False,
 ) -> None:
   """Writes weights, configs, tokenizer and modules of one tower.
 
@@ -32,17 +32,19 @@ def write(
     tower: its parameters, numpy: {"encoder", maybe "dense", "projection"}.
     config: shape of its encoder.
     pooling: as in `dual_encoder.DualEncoder`.
-    tokenizer_folder: where tokenizer.json lies.
+    tokenizer_files: text of each file of the tokenizer, by name.
     prompts: {"query", "passage"}: the text put before each.
-    max_length: tokens a text is cut at.
+    max_lengths: {"query", "passage"}: tokens a text is cut at.
     pad_id: token of padding.
+    lower_case: whether texts are lowered before the tokenizer sees them.
   """
   tensors = weights.to_tensors(tower["encoder"], config)
   safetensors.numpy.save_file(
     tensors, folder / "model.safetensors", metadata={"format": "pt"}
   )
   _write_json(folder / "config.json", _their_config(config, pad_id))
-  _write_tokenizer(folder, tokenizer_folder, max_length)
+  for name, text in tokenizer_files.items():
+    (folder / name).write_text(text, "utf-8", newline="")
   modules = ["Transformer", "Pooling"]
   width = config.hidden_size
   _write_json(
@@ -76,9 +78,14 @@ def write(
       for i, module in enumerate(modules)
     ],
   )
+  lengths = {"max_seq_length": max_lengths["passage"]}
+  if max_lengths["query"] != max_lengths["passage"]:
+    # Known to sentence-transformers from version 6 on; older ones refuse them.
+    lengths["query_length"] = max_lengths["query"]
+    lengths["document_length"] = max_lengths["passage"]
   _write_json(
     folder / "sentence_bert_config.json",
-    {"max_seq_length": max_length, "do_lower_case": False},
+    {**lengths, "do_lower_case": lower_case},
   )
   _write_json(
     folder / "config_sentence_transformers.json",
@@ -115,20 +122,6 @@ def _their_config(config, pad_id):
     "pad_token_id": pad_id,
     "dtype": _DTYPE,
   }
-
-
-def _write_tokenizer(folder, source, max_length):
-  for name in _TOKENIZER_FILES:
-    if (source / name).is_file():
-      shutil.copyfile(source / name, folder / name)
-  path = source / "tokenizer_config.json"
-  settings = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-  # The tokenizer file itself is loaded: rebuilding one of a named class
-  # tokenises some texts differently.
-  settings["tokenizer_class"] = "PreTrainedTokenizerFast"
-  settings["model_max_length"] = max_length
-  settings.pop("auto_map", None)
-  _write_json(folder / "tokenizer_config.json", settings)
 
 
 def _write_dense(folder, params, activation):

@@ -1,6 +1,5 @@
 """Hugging Face folders and hub ids: their config and their weights."""
 
-import json
 import pathlib
 import re
 from typing import Any
@@ -8,14 +7,21 @@ from typing import Any
 import huggingface_hub
 import huggingface_hub.errors
 import numpy as np
-import safetensors
 
-from hybridret_jax.models import encoder, weights
+from hybridret_jax.ground import faults
+from hybridret_jax.models import (
+  config_file,
+  encoder,
+  stated,
+  tensor_files,
+  weights,
+)
 
 _POOLER = ("pooler.dense.weight", "pooler.dense.bias")
 _HUB_FILES = (
   "*.json",
   "model*.safetensors",
+  "*/model*.safetensors",
   "2_Dense/*",
   "3_Dense/*",
   "1_Pooling/*",
@@ -52,69 +58,53 @@ def resolve(name: str) -> pathlib.Path:
 
 
 def read_config(folder: pathlib.Path, **changes: Any) -> encoder.EncoderConfig:
-  """The encoder that a folder's `config.json` describes.
+  """The encoder that a folder's `config.json` describes; see `config_file`.
 
   Args:
-    folder: a Hugging Face model folder.
+    folder: a Hugging Face model folder, or one of two towers.
     **changes: fields to set instead of what the file says; None keeps it.
 
   Raises:
-    ValueError: no such file, or an architecture that this encoder is not.
+    faults.Fault: as `config_file.read`, or two towers of different shapes.
   """
-  path = folder / "config.json"
-  if not path.is_file():
-    raise ValueError(f"{path}: no such file; give a Hugging Face model folder")
-  theirs = json.loads(path.read_text("utf-8"))
-  expected = {
-    "model_type": ("bert", "xlm-roberta", "roberta"),
-    "hidden_act": ("gelu",),
-    "position_embedding_type": ("absolute", None),
+  shapes = {
+    place: config_file.read(place, **changes)
+    for place in stated.towers(folder).values()
   }
-  for key, allowed in expected.items():
-    if theirs.get(key) not in allowed:
-      raise ValueError(
-        f"{path}: {key} {theirs.get(key)!r} is not supported; supported:"
-        f" {', '.join(str(a) for a in allowed if a)}"
-      )
-  pad_id = theirs.get("pad_token_id", 0)
-  fields = {
-    "vocab_size": theirs["vocab_size"],
-    "hidden_size": theirs["hidden_size"],
-    "num_layers": theirs["num_hidden_layers"],
-    "num_heads": theirs["num_attention_heads"],
-    "mlp_size": theirs["intermediate_size"],
-    "max_positions": theirs["max_position_embeddings"],
-    "type_vocab_size": theirs["type_vocab_size"],
-    "position_offset": 0 if theirs["model_type"] == "bert" else pad_id + 1,
-    "layer_norm_eps": theirs["layer_norm_eps"],
-    "dropout": theirs.get("hidden_dropout_prob", 0.1),
-    "attention_dropout": theirs.get("attention_probs_dropout_prob", 0.1),
-  }
-  fields |= {key: value for key, value in changes.items() if value is not None}
-  return encoder.EncoderConfig(**fields)
+  if len(set(shapes.values())) > 1:
+    raise faults.Fault(
+      folder,
+      f"its towers differ in {config_file.FILE}",
+      "give towers of one shape",
+    )
+  return next(iter(shapes.values()))
 
 
 def read_tensors(folder: pathlib.Path) -> dict[str, np.ndarray]:
-  """All tensors of a folder's safetensors files, under canonical names.
-
-  Canonical: without `roberta.` or `bert.`, layer norms as weight and bias.
+  """All floating tensors of a folder, under canonical names.
 
   Raises:
-    ValueError: the folder has no safetensors file.
+    faults.Fault: as `tensor_files.of_folder`, or a value that is not finite.
   """
-  files = sorted(folder.glob("model*.safetensors"))
-  if not files:
-    pickles = [path.name for path in folder.glob("*.bin")]
-    found = f"only {pickles[0]}, a pickle" if pickles else "no weights"
-    raise ValueError(
-      f"{folder} has {found}; save it as safetensors first:"
-      f" AutoModel.from_pretrained({str(folder)!r}).save_pretrained(NEW_FOLDER)"
-    )
-  tensors = {}
-  for path in files:
-    for name, value in _read_file(path).items():
-      tensors[_canonical(name)] = value
-  return tensors
+  return {
+    name: tensor.read()
+    for name, tensor in tensor_files.of_folder(folder).items()
+    if not name.endswith("position_ids")
+  }
+
+
+def check(
+  folder: pathlib.Path, abstract: Any, config: encoder.EncoderConfig
+) -> None:
+  """Looks at names, types and shapes of a folder's weights; reads none.
+
+  Arguments as of `load`.
+
+  Raises:
+    ValueError: as `load`, but for values that are not finite.
+  """
+  for place, tower in _places(folder, abstract):
+    _tower_tensors(place, tower, config)
 
 
 def load(
@@ -126,60 +116,120 @@ def load(
 ) -> Any:
   """Parameters of a dual encoder, each tower filled from a folder.
 
-  A head that the folder does not have (a projection) is drawn from `seed`.
+  A projection of a width that the folder does not have is drawn from `seed`.
 
   Args:
-    folder: a Hugging Face folder, or one that `save` wrote.
+    folder: a Hugging Face folder, or one that `folder.write` wrote.
     abstract: shapes of the dual encoder's parameters.
     config: its encoder.
     seed: of the projection.
 
   Raises:
-    ValueError: weights missing, unused or misshapen.
+    ValueError: weights missing, unused, misshapen, of no floating type or not
+      finite.
   """
-  side_folders = {
-    name: folder / name if (folder / name).is_dir() else folder
-    for name in abstract
-  }
   return {
-    name: _load_tower(side_folders[name], tower, config, seed)
-    for name, tower in abstract.items()
+    name: _load_tower(place, tower, config, seed)
+    for name, (place, tower) in zip(
+      abstract, _places(folder, abstract), strict=True
+    )
   }
+
+
+def _places(folder, abstract):
+  """(folder, shapes) of each tower."""
+  places = stated.towers(folder)
+  missing = [n for n in abstract if n not in places and "both" not in places]
+  if missing:
+    raise faults.Fault(
+      folder, "holds two towers, query/ and passage/", "set model.tied=False"
+    )
+  return [
+    (places.get(name, places.get("both")), tower)
+    for name, tower in abstract.items()
+  ]
+
+
+def _tower_tensors(folder, abstract, config):
+  """(the encoder's tensors, {head: (kernel, bias)}), none of them read."""
+  said = stated.read(folder)
+  tensors = tensor_files.of_folder(folder)
+  try:
+    weights.check(tensors, abstract["encoder"], config)
+  except ValueError as error:
+    raise faults.Fault(
+      folder, str(error), f"give the weights that {config_file.FILE} describes"
+    ) from error
+  heads = {}
+  if "dense" in abstract:
+    heads["dense"] = (
+      _dense(said.tanh, abstract["dense"])
+      if said.tanh
+      else _fitting(tensors, abstract["dense"], _POOLER, folder)
+    )
+  if "projection" in abstract:
+    shapes = abstract["projection"]
+    width = shapes["kernel"].shape[1]
+    if said.linear and said.linear.width == width:
+      heads["projection"] = _dense(said.linear, shapes)
+  for value in (
+    *(tensors[name] for name in weights.used(tensors)),
+    *(value for head in heads.values() for value in head if value is not None),
+  ):
+    value.check()
+  return tensors, heads
 
 
 def _load_tower(folder, abstract, config, seed):
-  tensors = read_tensors(folder)
+  tensors, heads = _tower_tensors(folder, abstract, config)
   params = {}
   for name, shapes in abstract.items():
     if name == "encoder":
       params[name] = weights.from_tensors(tensors, shapes, config)
-    elif name == "dense":
-      params[name] = _read_dense(folder / "2_Dense", shapes) or _dense(
-        {key: tensors.get(key) for key in _POOLER}, shapes, _POOLER, folder
-      )
+    elif name in heads:
+      kernel, bias = heads[name]
+      params[name] = {
+        "kernel": kernel.read().T,
+        "bias": bias.read()
+        if bias
+        else np.zeros(shapes["bias"].shape, np.float32),
+      }
     else:
-      place = "3_Dense" if "dense" in abstract else "2_Dense"
-      params[name] = _read_dense(folder / place, shapes) or _draw(shapes, seed)
+      params[name] = _draw(shapes, seed)
   return params
 
 
-def _read_dense(folder, shapes):
-  path = folder / "model.safetensors"
+def _dense(layer, shapes):
+  """(kernel, bias) of a folder's dense layer; None for a bias that it lacks."""
+  path = layer.folder / tensor_files.FILE
   if not path.is_file():
-    return None
-  names = ("linear.weight", "linear.bias")
-  return _dense(_read_file(path), shapes, names, folder)
+    raise faults.Fault(
+      path,
+      "no such file, though modules.json names the layer",
+      "save the model as safetensors first, with sentence-transformers:"
+      " SentenceTransformer(FOLDER).save(NEW_FOLDER)",
+    )
+  names = ("linear.weight", "linear.bias") if layer.bias else ("linear.weight",)
+  tensors = tensor_files.of_file(path)
+  extra = sorted(set(tensors) - set(names))
+  if extra:
+    raise faults.Fault(
+      path, f"holds {extra[0]}, which config.json does not have", "mend either"
+    )
+  found = _fitting(tensors, shapes, names, path)
+  return found if layer.bias else (*found, None)
 
 
-def _dense(tensors, shapes, names, folder):
-  values = [tensors.get(name) for name in names]
-  expected = [shapes["kernel"].shape[::-1], shapes["bias"].shape]
-  for name, value, shape in zip(names, values, expected, strict=True):
+def _fitting(tensors, shapes, names, place):
+  found = [tensors.get(name) for name in names]
+  expected = (shapes["kernel"].shape[::-1], shapes["bias"].shape)
+  for name, value, shape in zip(names, found, expected, strict=False):
     if value is None or value.shape != shape:
-      found = "missing" if value is None else f"of shape {value.shape}"
-      raise ValueError(f"{folder}: {name} is {found}, expected {shape}")
-  kernel, bias = (np.asarray(value, np.float32) for value in values)
-  return {"kernel": kernel.T, "bias": bias}
+      said = "missing" if value is None else f"of shape {value.shape}"
+      raise faults.Fault(
+        place, f"{name} is {said}", f"expected is {shape}; copy it again"
+      )
+  return tuple(found)
 
 
 def _draw(shapes, seed):
@@ -191,16 +241,3 @@ def _draw(shapes, seed):
     "kernel": kernel.astype(np.float32),
     "bias": np.zeros(shapes["bias"].shape, np.float32),
   }
-
-
-def _read_file(path):
-  # numpy has no bfloat16 of its own; jax brings one.
-  with safetensors.safe_open(path, framework="flax") as file:
-    return {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no dict)
-
-
-def _canonical(name):
-  name = re.sub(r"^(roberta|bert)\.", "", name)
-  return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
-    "LayerNorm.beta", "LayerNorm.bias"
-  )

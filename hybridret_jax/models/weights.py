@@ -34,61 +34,91 @@ _NAMES = {
   "layers/mlp_norm/scale": "encoder.layer.{}.output.LayerNorm.weight",
   "layers/mlp_norm/bias": "encoder.layer.{}.output.LayerNorm.bias",
 }
+_SHOWN = 10  # Problems that are listed.
 _UNUSED = re.compile(
   r"(lm_head|cls|classifier|qa_outputs|pooler)\.|.*position_ids$"
 )
 
 
 def from_tensors(
-  tensors: Mapping[str, np.ndarray],
+  tensors: Mapping[str, Any],
   abstract: Any,
   config: encoder.EncoderConfig,
 ) -> Any:
   """Encoder parameters, float32 numpy, from tensors of canonical names.
 
   Args:
-    tensors: what `read_tensors` returns.
+    tensors: arrays, or what `tensor_files` gives: shapes first, read when used.
     abstract: the tree of parameters (or shapes) to fill.
     config: the encoder's shape; the vocabulary is padded with zero rows.
 
   Raises:
-    ValueError: a tensor is missing, unused or of another shape; all are named.
+    ValueError: as `check`; nothing was read then.
   """
-  problems, used = [], set()
-
-  def take(theirs, shape):
-    used.add(theirs)
-    if theirs not in tensors:
-      problems.append(f"{theirs} is missing")
-      return np.zeros(shape, np.float32)
-    value = np.asarray(tensors[theirs], np.float32)
-    if value.shape != shape:
-      problems.append(f"{theirs} has shape {value.shape}, expected {shape}")
-      return np.zeros(shape, np.float32)
-    return value
+  check(tensors, abstract, config)
 
   def fill(path, leaf):
     ours = jax.tree_util.keystr(path, simple=True, separator="/")
     theirs, shape = _NAMES[ours], leaf.shape
-    kernel = ours.endswith("/kernel")
     if "{}" in theirs:
-      one = shape[:0:-1] if kernel else shape[1:]
-      layers = [take(theirs.format(i), one) for i in range(shape[0])]
-      return np.stack([x.T for x in layers] if kernel else layers)
+      layers = (tensors[theirs.format(i)] for i in range(shape[0]))
+      stacked = np.empty(shape, np.float32)
+      for i, x in enumerate(layers):
+        value = np.asarray(x, np.float32)
+        stacked[i] = value.T if ours.endswith("/kernel") else value
+      return stacked
+    value = np.asarray(tensors[theirs], np.float32)
     if ours == "tokens/embedding":
-      table = take(theirs, (config.vocab_size, shape[1]))
-      return np.pad(table, ((0, shape[0] - len(table)), (0, 0)))
-    return take(theirs, shape)
+      return np.pad(value, ((0, shape[0] - len(value)), (0, 0)))
+    return value
 
-  params = jax.tree_util.tree_map_with_path(fill, abstract)
+  return jax.tree_util.tree_map_with_path(fill, abstract)
+
+
+def check(
+  tensors: Mapping[str, Any], abstract: Any, config: encoder.EncoderConfig
+) -> None:
+  """Looks at names and shapes; arguments as of `from_tensors`.
+
+  Raises:
+    ValueError: a tensor is missing, unused or of another shape; all are named.
+  """
+  expected: dict[str, tuple[int, ...]] = {}
+
+  def expect(path, leaf):
+    ours = jax.tree_util.keystr(path, simple=True, separator="/")
+    theirs, shape = _NAMES[ours], leaf.shape
+    if "{}" in theirs:
+      one = shape[:0:-1] if ours.endswith("/kernel") else shape[1:]
+      expected.update({theirs.format(i): one for i in range(shape[0])})
+    elif ours == "tokens/embedding":
+      expected[theirs] = (config.vocab_size, shape[1])
+    else:
+      expected[theirs] = shape
+
+  jax.tree_util.tree_map_with_path(expect, abstract)
+  problems = []
+  for name, shape in expected.items():
+    if name not in tensors:
+      problems.append(f"{name} is missing")
+    elif tuple(tensors[name].shape) != shape:
+      problems.append(
+        f"{name} has shape {tuple(tensors[name].shape)}, expected {shape}"
+      )
   problems += [
     f"{name} is not used by this encoder"
-    for name in sorted(set(tensors) - used)
-    if not _UNUSED.match(name)
+    for name in sorted(set(used(tensors)) - set(expected))
   ]
   if problems:
-    raise ValueError("weights do not fit: " + "; ".join(problems))
-  return params
+    more = f"; and {len(problems) - _SHOWN} more" if problems[_SHOWN:] else ""
+    raise ValueError(
+      "weights do not fit: " + "; ".join(problems[:_SHOWN]) + more
+    )
+
+
+def used(tensors: Mapping[str, Any]) -> list[str]:
+  """Names of those that are an encoder's, not another head's or a buffer."""
+  return [name for name in tensors if not _UNUSED.match(name)]
 
 
 def to_tensors(

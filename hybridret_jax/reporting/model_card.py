@@ -22,6 +22,7 @@ def card(
   dimension: int,
   settings: Mapping[str, Any],
   base_model: str | None = None,
+  notes: Sequence[str] = (),
 ) -> str:
   """The text of README.md, with the YAML metadata that the hub reads.
 
@@ -37,6 +38,7 @@ def card(
     settings: of the training, nested or not.
     base_model: hub id of the encoder that training started from; None if it
       was trained from scratch or came from a local folder.
+    notes: on the settings, each a sentence.
   """
   metadata = huggingface_hub.ModelCardData(
     language=sorted(training_languages),
@@ -67,6 +69,7 @@ def card(
     "" if results else "This model was exported without an evaluation.",
     "## Training settings",
     tables.listing(dict(settings)),
+    "\n".join(f"- {note}" for note in notes),
     _limits(results, training_languages),
   ]
   return "\n\n".join(part for part in parts if part) + "\n"

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from hybridret_jax.models import dual_encoder, folder, huggingface, weights
+from hybridret_jax.models import (
+  dual_encoder,
+  folder,
+  huggingface,
+  stated,
+  weights,
+)
 from tests.models import parity_test
 
 
@@ -143,7 +149,6 @@ def test_a_written_folder_reads_back(tiny, tmp_path, pooling, projection, tied):
     ]
 
   params = jax.device_get(nn.unbox(init(jax.random.key(3))))
-  (tmp_path / "tokenizer.json").write_text("{}")
   for name, tower in params.items():
     place = tmp_path / "out" if tied else tmp_path / "out" / name
     place.mkdir(parents=True)
@@ -152,13 +157,18 @@ def test_a_written_folder_reads_back(tiny, tmp_path, pooling, projection, tied):
       tower,
       config,
       pooling=pooling,
-      tokenizer_folder=tmp_path,
+      tokenizer_files={"tokenizer.json": "{}"},
       prompts={"query": "q: ", "passage": "p: "},
-      max_length=32,
+      max_lengths={"query": 16, "passage": 32},
       pad_id=0,
     )
   first = tmp_path / "out" if tied else tmp_path / "out" / "query"
   assert huggingface.read_config(first) == config
+  said = stated.read(tmp_path / "out")
+  assert (said.pooling, said.projection) == (pooling, projection)
+  assert said.tied is (None if tied else False)
+  assert said.prefixes == {"query": "q: ", "passage": "p: "}
+  assert said.lengths == {"query": 16, "passage": 32}
   abstract = jax.eval_shape(lambda key: nn.unbox(init(key)), jax.random.key(0))
   found = huggingface.load(tmp_path / "out", abstract, config, seed=9)
   expected = {
