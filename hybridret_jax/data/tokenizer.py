@@ -136,7 +136,8 @@ class Tokenizer:
     self.backend.enable_truncation(max_length, direction=self.cut_side)
     self.backend.no_padding()
     ids, types, lengths, cut = [], [], [], 0
-    typed = contexts is not None and self.types > 1
+    # Of one type there is nothing to tell, but another one may be asked for.
+    typed = contexts is not None and (self.types > 1 or self.pair_types)
     # The bar shows itself only when the work takes more than five seconds.
     with tqdm.tqdm(
       total=len(texts), desc="tokenising", unit=" texts", delay=5
@@ -161,7 +162,9 @@ class Tokenizer:
       ids=np.concatenate([np.zeros(0, np.int32), *ids]),
       offsets=offsets,
       cut=cut,
-      types=np.concatenate([np.zeros(0, np.int32), *types]) if typed else None,
+      types=np.concatenate([np.zeros(0, np.int32), *types])
+      if typed and self.types > 1
+      else None,
     )
 
   def _types(self, encoding):

@@ -90,7 +90,8 @@ class Settings:
   ) -> Any:
     """One of the values that are supported."""
     value = self.values.get(key)
-    value = self._get(key, default) if value is None else value
+    if value is None:
+      value = self._get(key, _REQUIRED) if default is _REQUIRED else default
     if not any(type(a) is type(value) and a == value for a in allowed):
       raise self.fault(
         f"{key} {_shown(value)} is not supported",

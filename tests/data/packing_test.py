@@ -193,3 +193,18 @@ def test_what_does_not_fit_is_refused():
       row_count=1,
       pad_id=0,
     )
+
+
+def test_types_lie_where_their_tokens_do():
+  offsets = np.array([0, 3, 5, 9])
+  ids, types = np.arange(9) + 10, np.array([0, 0, 1, 0, 1, 0, 0, 1, 1])
+  settings = {"row_length": 6, "row_count": 2, "pad_id": 0}
+  packed = packing.pack(ids, offsets, np.arange(3), types=types, **settings)
+  real = packed.segments_RL > 0
+  np.testing.assert_array_equal(
+    packed.types_RL[real], types[packed.ids_RL[real] - 10]
+  )
+  assert not packed.types_RL[~real].any()
+  assert len(packed.arrays()) == 6
+  untyped = packing.pack(ids, offsets, np.arange(3), **settings)
+  assert len(untyped.arrays()) == 5

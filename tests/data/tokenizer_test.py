@@ -195,3 +195,157 @@ def test_errors_name_the_mend(folder, tmp_path):
     tokenizer.train_unigram(TEXTS, vocab_size=12, out=tmp_path)
   with pytest.raises(ValueError, match="no text to train"):
     tokenizer.train_unigram([" "], vocab_size=50, out=tmp_path)
+
+
+def copied(folder, out, **changes):
+  """A copy of a tokenizer whose tokenizer.json says something else."""
+  out.mkdir()
+  for file in folder.iterdir():
+    (out / file.name).write_bytes(file.read_bytes())
+  state = json.loads((folder / "tokenizer.json").read_text())
+  (out / "tokenizer.json").write_text(json.dumps(state | changes))
+  return out
+
+
+def config(folder, **changes):
+  path = folder / "tokenizer_config.json"
+  path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+  return folder
+
+
+CUT = {"max_length": 5, "strategy": "LongestFirst", "stride": 0}
+
+
+def test_a_text_is_cut_where_the_files_say(folder, tmp_path):
+  text = [TEXTS[7]]
+  whole = texts_of(
+    tokenizer.load(folder).encode(text, prefix="", max_length=99)
+  )[0]
+
+  def cut(place):
+    loaded = tokenizer.load(place)
+    tokens = loaded.encode(text, prefix="", max_length=8)
+    assert tokens.cut == 1
+    return loaded.hash, texts_of(tokens)[0]
+
+  right, end_lost = cut(folder)
+  assert end_lost == [*whole[:7], 2]
+  left = copied(folder, tmp_path / "left")
+  hash_left, start_lost = cut(config(left, truncation_side="left"))
+  assert start_lost == [0, *whole[-7:]] and hash_left != right
+  # tokenizer.json's own word counts where nothing else is said; neither its
+  # length nor its padding does.
+  own = copied(
+    folder,
+    tmp_path / "own",
+    truncation={"direction": "Left", **CUT},
+    padding={
+      "strategy": {"Fixed": 40},
+      "direction": "Left",
+      "pad_to_multiple_of": None,
+      "pad_id": 1,
+      "pad_type_id": 0,
+      "pad_token": "<pad>",
+    },
+  )
+  assert cut(own)[1] == start_lost
+  assert cut(config(own, truncation_side="right"))[1] == end_lost
+  # Again, now that the first call has set what it needed.
+  assert cut(own)[1] == end_lost
+
+
+def test_lowering_is_that_of_the_normaliser(folder, tmp_path):
+  plain = tokenizer.load(folder)
+  lowered = tokenizer.load(folder, lower_case=True)
+  assert lowered.hash != plain.hash and lowered.lower_case
+  asked = {"prefix": "THE ", "max_length": 40}
+  one = lowered.encode(["WATER of <mask>"], **asked)
+  other = plain.encode(["the water of <mask>"], prefix="", max_length=40)
+  np.testing.assert_array_equal(one.ids, other.ids)
+  assert plain.encode(["WATER"], **asked).ids.tolist() != one.ids.tolist()
+
+
+def test_pairs_have_types_where_the_encoder_has(folder, tmp_path):
+  asked = {"prefix": "", "max_length": 12, "contexts": ["water", ""]}
+  texts = ["river", "the"]
+  none = tokenizer.load(folder).encode(texts, **asked)
+  assert none.types is None
+  typed = tokenizer.load(folder, types=2, second_type=1)
+  tokens = typed.encode(texts, cache=tmp_path / "cache", **asked)
+  np.testing.assert_array_equal(tokens.ids, none.ids)
+  first = tokens.types[: tokens.offsets[1]].tolist()
+  second = tokens.types[tokens.offsets[1] :].tolist()
+  at = int(np.flatnonzero(tokens.ids == 2)[1]) + 1  # Behind </s></s>.
+  assert first == [0] * at + [1] * (len(first) - at)
+  assert second == [0] * (len(second) - 1) + [1]
+  kept = typed.encode(texts, cache=tmp_path / "cache", **asked)
+  np.testing.assert_array_equal(kept.types, tokens.types)
+  assert typed.encode(texts, prefix="", max_length=9).types is None
+
+
+def test_what_cannot_be_done_is_refused(folder, tmp_path):
+  state = json.loads((folder / "tokenizer.json").read_text())["post_processor"]
+  odd = json.loads(json.dumps(state).replace('"type_id": 0', '"type_id": 2'))
+  place = copied(folder, tmp_path / "odd", post_processor=odd)
+  with pytest.raises(ValueError, match="a lone text a type other than 0"):
+    tokenizer.load(place)
+  three = {**state, "pair": odd["pair"]}
+  place = copied(folder, tmp_path / "three", post_processor=three)
+  asked = {"prefix": "", "max_length": 9, "contexts": ["b"]}
+  tokenizer.load(place, types=2).encode(["a"], **asked)  # Not fed to a model.
+  config(place, model_input_names=["input_ids", "token_type_ids"])
+  for types in (1, 2):
+    loaded = tokenizer.load(place, types=types)
+    with pytest.raises(ValueError, match="gives a segment type 2, but type_v"):
+      loaded.encode(["a"], **asked)
+  place = config(copied(folder, tmp_path / "left"), padding_side="left")
+  tokenizer.load(place)
+  with pytest.raises(ValueError, match="padding_side is 'left', which moves"):
+    tokenizer.load(place, types=2, second_type=1)
+
+
+def test_do_lower_case_of_the_config_does_not_count_and_is_said(
+  folder, tmp_path, caplog
+):
+  place = config(copied(folder, tmp_path / "said"), do_lower_case=True)
+  with caplog.at_level("WARNING", "hybridret_jax"):
+    loaded = tokenizer.load(place)
+  assert loaded.hash == tokenizer.load(folder).hash or not loaded.lower_case
+  assert "says do_lower_case True, but tokenizer.json does not" in caplog.text
+
+
+def test_the_largest_id_counts(folder, tmp_path):
+  """A gap before an added token: fewer tokens than ids."""
+  state = json.loads((folder / "tokenizer.json").read_text())
+  pieces = [piece for piece, _ in state["model"]["vocab"]]
+  place = copied(
+    folder,
+    tmp_path / "gap",
+    model={
+      "type": "WordLevel",
+      "unk_token": "<unk>",
+      "vocab": {
+        piece: i if i < 10 else i + 500 for i, piece in enumerate(pieces)
+      },
+    },
+  )
+  loaded = tokenizer.load(place)
+  assert loaded.vocab_size > len(pieces) + 499
+  assert loaded.backend.get_vocab_size() < loaded.vocab_size
+
+
+def test_its_files_for_others_give_the_same(folder, tmp_path):
+  place = config(copied(folder, tmp_path / "a"), truncation_side="left")
+  loaded = tokenizer.load(place)
+  out = tmp_path / "out"
+  out.mkdir()
+  for name, text in loaded.files(9).items():
+    (out / name).write_text(text)
+  again = tokenizer.load(out)
+  assert (again.pad_id, again.cut_side) == (loaded.pad_id, "left")
+  theirs = transformers.AutoTokenizer.from_pretrained(out)
+  for texts in (TEXTS, ["", "<mask> a"]):
+    tokens = texts_of(again.encode(texts, prefix="", max_length=9))
+    assert tokens == texts_of(loaded.encode(texts, prefix="", max_length=9))
+    stripped = [text.strip() for text in texts]
+    assert tokens == theirs(stripped, truncation=True)["input_ids"]

@@ -1,0 +1,86 @@
+"""Tiny model folders with a tokenizer that fits their tables."""
+
+import json
+import pathlib
+import shutil
+
+from hybridret_jax import defaults
+from hybridret_jax.data import tokenizer
+
+FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures"
+WORDS = [f"word {i} abc ABC" for i in range(12)]
+
+
+def make(folder, kind="xlm_roberta"):
+  """A folder of a tiny fixture's weights and a trained tokenizer of its own."""
+  shutil.copytree(FIXTURES / f"tiny_{kind}", folder)
+  (folder / "outputs.npz").unlink()
+  tokenizer.train_unigram(WORDS, vocab_size=60, out=folder)
+  return folder
+
+
+def change(path, **values):
+  """Sets keys of a JSON file; None takes one out."""
+  before = json.loads(path.read_text()) if path.is_file() else {}
+  after = {k: v for k, v in (before | values).items() if v is not None}
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(json.dumps(after))
+
+
+def with_types(folder):
+  """Makes the tokenizer's pairs those of BERT, with types 0 and 1."""
+  path = folder / "tokenizer.json"
+  state = json.loads(path.read_text())
+  for item in state["post_processor"]["pair"][4:]:
+    next(iter(item.values()))["type_id"] = 1
+  del state["post_processor"]["pair"][3]  # RoBERTa's second separator.
+  for item in state["post_processor"]["pair"][3:]:
+    next(iter(item.values()))["type_id"] = 1
+  path.write_text(json.dumps(state))
+  change(
+    folder / "tokenizer_config.json",
+    model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+  )
+  return folder
+
+
+def modules(folder, *layers):
+  """Makes it a sentence-transformers folder with first-token pooling.
+
+  `layers` are (config.json, tensors) of its dense layers.
+  """
+  import safetensors.numpy
+
+  kinds = ["Transformer", "Pooling", *["Dense"] * len(layers), "Normalize"]
+  listed = [
+    {
+      "idx": i,
+      "name": str(i),
+      "path": f"{i}_{kind}" if i else "",
+      "type": f"sentence_transformers.models.{kind}",
+    }
+    for i, kind in enumerate(kinds)
+  ]
+  (folder / "modules.json").write_text(json.dumps(listed))
+  change(
+    folder / "1_Pooling/config.json",
+    word_embedding_dimension=24,
+    pooling_mode_cls_token=True,
+    pooling_mode_mean_tokens=False,
+  )
+  (folder / f"{len(kinds) - 1}_Normalize").mkdir()
+  for number, (config, tensors) in enumerate(layers, start=2):
+    place = folder / f"{number}_Dense"
+    change(place / "config.json", **config)
+    safetensors.numpy.save_file(tensors, place / "model.safetensors")
+  return folder
+
+
+def config(folder, cache):
+  """The default config of a model, with nothing said about it."""
+  made = defaults.get_config()
+  made.model.init = str(folder)
+  made.cache = str(cache)
+  made.evaluation.row_lengths = (16,)
+  made.evaluation.tokens_per_call = 256
+  return made
