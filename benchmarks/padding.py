@@ -24,6 +24,7 @@ from hybridret_jax.assembly import settled
 from hybridret_jax.data import (
   calls,
   composer,
+  identity,
   pair_tokens,
   pipeline,
   records,
@@ -73,6 +74,7 @@ def main() -> None:
       [_place(args.data, spec) for spec in specs], languages=languages
     )
     tokens = _encode(corpus, text_tokenizer, args)
+    labels = identity.Labels(corpus, pair_tokens.identities(tokens))
     for size, multiple in VARIANTS:
       settings = {"strategy": "hybrid", "batch_size": size}
       if composer.feasibility(corpus, **settings):
@@ -80,7 +82,7 @@ def main() -> None:
       composed = composer.Composer(corpus, **settings)
       rows.append(
         {"texts": name, **settings}
-        | _training(composed, tokens, args, multiple=multiple)
+        | _training(composed, tokens, labels, args, multiple=multiple)
       )
   rows += [_encoding(text_tokenizer, args, tokens) for tokens in CALLS]
   print(table(rows))
@@ -113,6 +115,7 @@ def table(rows: Sequence[dict]) -> str:
 def measure_batches(
   composed: composer.Composer,
   tokens: pair_tokens.PairTokens,
+  labels: identity.Labels,
   layout: pipeline.Layout,
   *,
   most: dict[str, int],
@@ -123,6 +126,7 @@ def measure_batches(
   Args:
     composed: composes the batches.
     tokens: of their texts.
+    labels: of the batches.
     layout: of their rows.
     most: tokens that a text is cut at, by side.
     steps: how many batches.
@@ -131,7 +135,9 @@ def measure_batches(
   slots = {"ours": 0, "dynamic": 0, "fixed": 0}
   real = 0
   for step in range(LATER, LATER + steps):
-    batch = pipeline.build_batch(composed, tokens, layout, seed=0, step=step)
+    batch = pipeline.build_batch(
+      composed, tokens, labels, layout, seed=0, step=step
+    )
     (pack,) = batch.rows.values()
     shape = tuple(len(tier[0]) for tier in pack)
     taken[layout.shapes[0].index(shape)] += 1
@@ -180,7 +186,7 @@ def measure_encoding(
   }
 
 
-def _training(composed, tokens, args, *, multiple):
+def _training(composed, tokens, labels, args, *, multiple):
   settings = dict(defaults.get_config().packing) | {"row_multiple": multiple}
   begun = time.perf_counter()
   layout = pipeline.plan_layout(
@@ -190,6 +196,7 @@ def _training(composed, tokens, args, *, multiple):
   found = measure_batches(
     composed,
     tokens,
+    labels,
     layout,
     most={"query": args.query_length, "passage": args.passage_length},
     steps=args.steps,

@@ -37,7 +37,7 @@ def main(argv) -> None:
   config, out = _CONFIG.value, pathlib.Path(str(_OUT.value))
   with config.unlocked():
     config.data.sources = PARALLEL + NATURAL
-  _, held = training_data.read_corpus(config)
+  _, held = training_data.split(config, training_data.read(config))
   rows = [
     {
       "id": held.ids[row],

@@ -44,14 +44,16 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   config = settled.of(config)
   mesh = meshes.make(**config.mesh)
   wanted = _wanted(config, workdir)
-  corpus, held = None, None
+  whole, corpus, held = None, None, None
   if (
     tasks.HELD_OUT in config.evaluation.tasks
     or config.model.tokenizer == model.TRAIN_TOKENIZER
     or any(system.on_training_texts for system in wanted)
   ):
-    corpus, held = training_data.read_corpus(config)
-  made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
+    whole = training_data.read(config)
+  made = model.make(config, run_folder.tokenizer(config, workdir, whole))
+  if whole is not None:
+    corpus, held = training_data.split(config, whole, made.tokenizer)
   parameters = {
     origin: _parameters(origin, config, made, mesh, workdir)
     for origin in dict.fromkeys(system.origin for system in wanted)

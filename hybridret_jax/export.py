@@ -45,7 +45,7 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   mesh = meshes.make(**config.mesh)
   corpus = None
   if config.model.tokenizer == model.TRAIN_TOKENIZER:
-    corpus, _ = training_data.read_corpus(config)
+    corpus = training_data.read(config)
   tokenizer_folder = run_folder.tokenizer(config, workdir, corpus)
   made = model.make(config, tokenizer_folder)
   params, step = trained.parameters(config, made, mesh, workdir)

@@ -34,10 +34,12 @@ def search(
   config = settled.of(config)
   mesh = meshes.make(**config.mesh)
   spec = config.evaluation.tasks[0]
-  corpus, held = None, None
+  whole, held = None, None
   if spec == tasks.HELD_OUT or config.model.tokenizer == model.TRAIN_TOKENIZER:
-    corpus, held = training_data.read_corpus(config)
-  made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
+    whole = training_data.read(config)
+  made = model.make(config, run_folder.tokenizer(config, workdir, whole))
+  if whole is not None:
+    _, held = training_data.split(config, whole, made.tokenizer)
   if trained.has_checkpoint(workdir):
     params, _ = trained.parameters(config, made, mesh, workdir)
   else:

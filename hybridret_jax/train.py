@@ -23,7 +23,7 @@ from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import throughput, training_log
 from hybridret_jax.retrieval import evaluation
-from hybridret_jax.training import checkpoint, meter
+from hybridret_jax.training import checkpoint, loss, meter
 from hybridret_jax.training import state as states
 
 _LOG = logging.getLogger(__name__)
@@ -39,14 +39,15 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   config = settled.of(config)
   run_folder.claim(config, workdir)
   mesh = meshes.make(**config.mesh)
-  corpus, held = training_data.read_corpus(config)
+  corpus = training_data.read(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
-  data = training_data.make(config, corpus, held, made.tokenizer)
+  data = training_data.make(config, corpus, made.tokenizer)
   run_folder.describe(data)
   prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)
   state = prepared.create(made.pretrained(seed=config.seed))
-  validate = _validator(config, made, held, mesh)
+  validate = _validator(config, made, data.held, mesh)
   total, every = config.train.steps, config.train
+  label = loss.label(config.loss.same_group)
   with (
     checkpoint.open_folder(
       workdir / "checkpoints", keep=every.keep
@@ -74,6 +75,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       batches = pipeline.batches(
         data.composer,
         data.tokens,
+        data.labels,
         data.layout,
         seed=config.seed,
         start_step=start,
@@ -94,9 +96,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
           tokens=batch.tokens,
           slots=batch.slots,
           negatives=meter.negatives_per_query(
-            batch.group,
-            negatives=config.batches.negatives,
-            same_group=config.loss.same_group,
+            getattr(batch, label), getattr(batch, f"negative_{label}")
           ),
           **flops(batch, arrays["rows"]),
         )
@@ -156,13 +156,8 @@ def _due(done: int, every: int, total: int) -> bool:
 
 
 def _on_devices(batch, prepared):
-  arrays = {
-    "rows": batch.rows,
-    "group": batch.group,
-    "parallel": batch.parallel,
-  }
   return {
-    name: hosts.to_global(arrays[name], sharding)
+    name: hosts.to_global(getattr(batch, name), sharding)
     for name, sharding in prepared.batch_shardings.items()
   }
 

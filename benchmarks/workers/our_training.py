@@ -26,11 +26,9 @@ class Training:
     self.config = our_setup.read_config(config)
     devices.start(self.config)
     self.mesh = meshes.make(**self.config.mesh)
-    corpus, held = training_data.read_corpus(self.config)
+    corpus = training_data.read(self.config)
     self.made = our_setup.pretrained_model(self.config)
-    self.data = training_data.make(
-      self.config, corpus, held, self.made.tokenizer
-    )
+    self.data = training_data.make(self.config, corpus, self.made.tokenizer)
     self.prepared = train_step.make(
       self.config, self.made, self.mesh, shortest=self.data.layout.shortest
     )
@@ -96,7 +94,12 @@ class Training:
   def _build(self, step):
     data = self.data
     return pipeline.build_batch(
-      data.composer, data.tokens, data.layout, seed=self.config.seed, step=step
+      data.composer,
+      data.tokens,
+      data.labels,
+      data.layout,
+      seed=self.config.seed,
+      step=step,
     )
 
   def _shape(self, batch):
@@ -106,13 +109,8 @@ class Training:
     }
 
   def _place(self, batch):
-    arrays = {
-      "rows": batch.rows,
-      "group": batch.group,
-      "parallel": batch.parallel,
-    }
     return {
-      name: hosts.to_global(arrays[name], sharding)
+      name: hosts.to_global(getattr(batch, name), sharding)
       for name, sharding in self.prepared.batch_shardings.items()
     }
 

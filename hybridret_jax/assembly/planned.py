@@ -199,7 +199,13 @@ def compile_step(
   size = config.batches.batch_size
   batch = {
     "rows": packed,
-    "group": jax.ShapeDtypeStruct((size,), jnp.int32),
+    **dict.fromkeys(
+      ("group", "text"), jax.ShapeDtypeStruct((size,), jnp.int32)
+    ),
+    **dict.fromkeys(
+      ("negative_group", "negative_text"),
+      jax.ShapeDtypeStruct((size, config.batches.negatives), jnp.int32),
+    ),
     "parallel": jax.ShapeDtypeStruct((size,), jnp.bool),
   }
   batch = {name: batch[name] for name in step.batch_shardings}

@@ -85,7 +85,9 @@ def describe(data: training_data.TrainingData) -> None:
     " ".join(corpus.languages),
     len(data.held),
   )
-  for what, count in {**corpus.skipped}.items():
+  for note in corpus.notes:
+    _LOG.info("%s.", note)
+  for what, count in corpus.skipped.items():
     _LOG.info("Left out: %d x %s.", count, what)
   for side, count in data.tokens.cut.items():
     if count:

@@ -76,7 +76,8 @@ def make(
     loss=loss,
   )
   whole = meshes.replicated(mesh)
-  batch = {"rows": meshes.rows_sharding(mesh), "group": whole}
+  batch = {"rows": meshes.rows_sharding(mesh)}
+  batch |= dict.fromkeys(objective.LABELS, whole)
   if config.batches.parallel_share > 0:
     batch["parallel"] = whole
   step = jax.jit(

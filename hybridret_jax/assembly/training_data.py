@@ -9,6 +9,7 @@ import numpy as np
 from hybridret_jax.assembly import settled
 from hybridret_jax.data import (
   composer,
+  identity,
   pair_tokens,
   pipeline,
   records,
@@ -32,6 +33,7 @@ class TrainingData:
     held: the rows of held-out blocks, of training languages; never trained on.
     composer: of the run.
     tokens: of `corpus`.
+    labels: of its batches.
     layout: of its batches.
   """
 
@@ -39,6 +41,7 @@ class TrainingData:
   held: sources.Corpus
   composer: composer.Composer
   tokens: pair_tokens.PairTokens
+  labels: identity.Labels
   layout: pipeline.Layout
 
 
@@ -75,38 +78,70 @@ def place(config: ml_collections.ConfigDict, spec: str) -> str:
   return str(pathlib.Path(config.data.folder).expanduser() / spec)
 
 
-def read_corpus(
-  config: ml_collections.ConfigDict,
-) -> tuple[sources.Corpus, sources.Corpus]:
-  """The rows to train on and the held-out ones."""
-  corpus = sources.read(
+def read(config: ml_collections.ConfigDict) -> sources.Corpus:
+  """All rows of a config's sources, those to be held out among them."""
+  return sources.read(
     [place(config, spec) for spec in config.data.sources],
     languages=languages(config),
   )
-  share = config.validation.share
-  if not share:
-    return corpus, sources.select(corpus, np.zeros(0, np.int64))
-  held = splits.held_out(corpus, share=share, seed=config.validation.seed)
-  return (
-    sources.select(corpus, np.flatnonzero(~held)),
-    sources.select(corpus, np.flatnonzero(held)),
-  )
+
+
+def split(
+  config: ml_collections.ConfigDict,
+  corpus: sources.Corpus,
+  text_tokenizer: tokenizer.Tokenizer | None = None,
+) -> tuple[sources.Corpus, sources.Corpus]:
+  """The rows to train on and the held-out ones; they share no text.
+
+  Args:
+    config: the whole config.
+    corpus: all rows.
+    text_tokenizer: says which texts are one; without it equal strings are.
+  """
+  identities = identity.by_text(corpus)
+  if text_tokenizer is not None:
+    tokens = encode(config, corpus, text_tokenizer)
+    identities = pair_tokens.identities(tokens)
+    corpus = identity.settle(corpus, identities)
+  return _split(config, corpus, identities)[:2]
 
 
 def make(
   config: ml_collections.ConfigDict,
   corpus: sources.Corpus,
-  held: sources.Corpus,
   text_tokenizer: tokenizer.Tokenizer,
 ) -> TrainingData:
-  """Composer, tokens and layout over a corpus that was read."""
+  """Split, composer, tokens and layout over all rows that were read."""
   config = settled.of(config)
+  tokens = encode(config, corpus, text_tokenizer)
+  identities = pair_tokens.identities(tokens)
+  corpus = identity.settle(corpus, identities)
+  corpus, held, rows = _split(config, corpus, identities)
   composed = composer.Composer(
     corpus,
     source_weights=tuple(config.data.source_weights),
     **config.batches,
   )
-  tokens = pair_tokens.encode(
+  tokens = pair_tokens.of_rows(tokens, corpus, rows)
+  layout = pipeline.plan_layout(
+    composed,
+    tokens,
+    seed=config.seed,
+    apart=not config.model.tied,
+    **config.packing,
+  )
+  labels = identity.Labels(corpus, identity.of_rows(identities, rows))
+  return TrainingData(corpus, held, composed, tokens, labels, layout)
+
+
+def encode(
+  config: ml_collections.ConfigDict,
+  corpus: sources.Corpus,
+  text_tokenizer: tokenizer.Tokenizer,
+) -> pair_tokens.PairTokens:
+  """The tokens that a config's training sees of a corpus."""
+  config = settled.of(config)
+  return pair_tokens.encode(
     corpus,
     text_tokenizer,
     query_prefix=config.data.query_prefix,
@@ -115,14 +150,19 @@ def make(
     passage_length=config.data.passage_length,
     cache=cache_folder(config) / "tokens",
   )
-  layout = pipeline.plan_layout(
-    composed,
-    tokens,
-    seed=config.seed,
-    apart=not config.model.tied,
-    **config.packing,
-  )
-  return TrainingData(corpus, held, composed, tokens, layout)
+
+
+def _split(config, corpus, identities):
+  """(rows to train on, held-out rows, indices of the former)."""
+  is_held = np.zeros(len(corpus), bool)
+  if config.validation.share:
+    is_held = splits.held_out(
+      corpus, share=config.validation.share, seed=config.validation.seed
+    )
+  rows = np.flatnonzero(~is_held)
+  held = sources.select(corpus, np.flatnonzero(is_held))
+  train = sources.select(corpus, rows)
+  return identity.without_held(train, held, identities), held, rows
 
 
 def train_tokenizer(

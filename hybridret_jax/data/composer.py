@@ -98,7 +98,7 @@ class Composer:
     self._corpus = corpus
     problems = self._prepare(source_weights)
     if problems:
-      raise Infeasible(problems)
+      raise Infeasible([*problems, *corpus.notes])
 
   def plan(self, seed: int, step: int) -> Plan:
     """Batch `step`, the same on every host and after any restart.

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from hybridret_jax.data import sources, tokenizer
+from hybridret_jax.data import corpus_table, identity, tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PairTokens:
 
 
 def encode(
-  corpus: sources.Corpus,
+  corpus: corpus_table.Corpus,
   text_tokenizer: tokenizer.Tokenizer,
   *,
   query_prefix: str,
@@ -90,4 +90,65 @@ def encode(
     passage_of_text=passage_of_text,
     pad_id=text_tokenizer.pad_id,
     cut={"query": queries.cut, "passage": passages.cut},
+  )
+
+
+def identities(tokens: PairTokens) -> identity.Identities:
+  """Texts of a side are one where the encoder is given the same ids."""
+  queries = int(tokens.query_of_row.max(initial=-1)) + 1
+  stored = len(tokens.lengths)
+  number = np.full(stored + 1, -1, np.int32)
+  number[:queries] = _numbers(tokens, 0, queries)
+  number[queries:stored] = _numbers(tokens, queries, stored)
+  return identity.Identities(  # -1 finds the last, -1.
+    query_of_row=number[tokens.query_of_row],
+    passage_of_row=number[tokens.passage_of_row],
+    passage_of_text=number[tokens.passage_of_text],
+  )
+
+
+def of_rows(
+  tokens: PairTokens, corpus: corpus_table.Corpus, rows: np.ndarray
+) -> PairTokens:
+  """The tokens of some rows of the corpus that was encoded.
+
+  Args:
+    tokens: of the whole corpus.
+    corpus: those rows, selected from it.
+    rows: their indices in it.
+  """
+  used = np.zeros(len(tokens.lengths), bool)
+  query_of_row = tokens.query_of_row[rows]
+  passage_of_row = tokens.passage_of_row[rows]
+  used[query_of_row[query_of_row >= 0]] = True
+  used[passage_of_row] = True
+  used[tokens.passage_of_text[corpus.negative_values]] = True
+  kept = np.flatnonzero(used)
+  number = np.full(len(used) + 1, -1, np.int32)
+  number[kept] = np.arange(len(kept))
+  lengths = tokens.lengths[kept]
+  offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+  shift = np.repeat(tokens.offsets[kept] - offsets[:-1], lengths)
+  return dataclasses.replace(
+    tokens,
+    ids=tokens.ids[np.arange(offsets[-1]) + shift],
+    offsets=offsets,
+    query_of_row=number[query_of_row],
+    passage_of_row=number[passage_of_row],
+    passage_of_text=number[tokens.passage_of_text],
+  )
+
+
+def _numbers(tokens, first, last):
+  """A number for each of these stored texts, equal where the ids are."""
+  data = np.ascontiguousarray(tokens.ids, "<i4").tobytes()
+  ends = (tokens.offsets[first : last + 1] * 4).tolist()
+  seen: dict[bytes, int] = {}
+  return np.fromiter(
+    (
+      seen.setdefault(data[start:end], len(seen))
+      for start, end in zip(ends[:-1], ends[1:], strict=True)
+    ),
+    np.int32,
+    count=last - first,
   )

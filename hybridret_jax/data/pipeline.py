@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hybridret_jax.data import composer as composers
-from hybridret_jax.data import packing, pair_tokens
+from hybridret_jax.data import identity, packing, pair_tokens
 from hybridret_jax.data import shapes as row_shapes
 
 tf.config.set_visible_devices([], "GPU")  # TensorFlow only feeds.
@@ -15,6 +15,7 @@ tf.config.set_visible_devices([], "GPU")  # TensorFlow only feeds.
 KINDS = ("monolingual", "cross_lingual", "mixed")
 SIDES = ("query", "passage")
 ARRAYS = 5  # Of a tier: packing.Packed.arrays.
+AROUND = ("group", "text", "negative_group", "negative_text")  # Of a batch.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Batch:
       five arrays of `packing.Packed`: [local rows, L], the last one
       [local rows]. A tier may have no rows.
     group: group of each pair, [B], of the whole batch.
+    text: identity of each pair's positive, [B], as `identity.Labels` has it.
+    negative_group: the group of the batch that has a hard negative among its
+      passages, [B, K]; -1 where there is none.
+    negative_text: identity of each hard negative, [B, K].
     parallel: which pairs carry a parallel query, bool [B].
     tokens: tokens of text in the whole batch.
     slots: tokens that its rows could hold.
@@ -67,6 +72,9 @@ class Batch:
   kind: str
   rows: dict[str, tuple[tuple[np.ndarray, ...], ...]]
   group: np.ndarray
+  text: np.ndarray
+  negative_group: np.ndarray
+  negative_text: np.ndarray
   parallel: np.ndarray
   tokens: int
   slots: int
@@ -141,6 +149,7 @@ def plan_layout(
 def batches(
   composer: composers.Composer,
   tokens: pair_tokens.PairTokens,
+  labels: identity.Labels,
   layout: Layout,
   *,
   seed: int,
@@ -166,7 +175,9 @@ def batches(
       )
 
   def build(step):
-    batch = build_batch(composer, tokens, layout, seed=seed, step=int(step))
+    batch = build_batch(
+      composer, tokens, labels, layout, seed=seed, step=int(step)
+    )
     local = [
       array[_slice(len(array), process_index, process_count)]
       for tiers in batch.rows.values()
@@ -175,17 +186,18 @@ def batches(
     ]
     kind = KINDS.index(batch.kind)
     facts = [kind, batch.tokens, batch.slots, batch.attended]
-    return [*local, batch.group, batch.parallel, np.array(facts, np.int64)]
+    around = [getattr(batch, name) for name in AROUND]
+    return [*local, *around, batch.parallel, np.array(facts, np.int64)]
 
   names, tiers = layout.packs, len(layout.row_lengths)
   count = ARRAYS * tiers * len(names)
-  types = [tf.int32] * (count + 1) + [tf.bool, tf.int64]
+  types = [tf.int32] * (count + len(AROUND)) + [tf.bool, tf.int64]
   dataset = tf.data.Dataset.range(start_step, total_steps).map(
     lambda step: (step, *tf.numpy_function(build, [step], types)),
     num_parallel_calls=2,
     deterministic=True,
   )
-  for step, *arrays, group, parallel, facts in dataset.prefetch(
+  for step, *arrays, parallel, facts in dataset.prefetch(
     prefetch
   ).as_numpy_iterator():
     each = [tuple(arrays[i : i + ARRAYS]) for i in range(0, count, ARRAYS)]
@@ -196,7 +208,7 @@ def batches(
         name: tuple(each[i * tiers : (i + 1) * tiers])
         for i, name in enumerate(names)
       },
-      group=group,
+      **dict(zip(AROUND, arrays[count:], strict=True)),
       parallel=parallel,
       tokens=int(facts[1]),
       slots=int(facts[2]),
@@ -207,6 +219,7 @@ def batches(
 def build_batch(
   composer: composers.Composer,
   tokens: pair_tokens.PairTokens,
+  labels: identity.Labels,
   layout: Layout,
   *,
   seed: int,
@@ -238,6 +251,9 @@ def build_batch(
       for name, pack in zip(layout.packs, packed, strict=True)
     },
     group=np.asarray(plan.group, np.int32),
+    text=labels.texts(plan.passage_row),
+    negative_group=labels.negative_groups(plan.negative_text, plan.group),
+    negative_text=labels.negative_texts(plan.negative_text),
     parallel=plan.parallel_row >= 0,
     tokens=sum(int(np.sum(tier.segments_RL > 0)) for tier in tiers),
     slots=sum(tier.ids_RL.size for tier in tiers),

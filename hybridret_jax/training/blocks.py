@@ -17,12 +17,12 @@ class Side:
 
   Attributes:
     index_b: number of the pair.
-    group_b: its group.
+    label_b: equal where one is no negative of the other.
     valid_b: whether it exists.
   """
 
   index_b: jax.Array
-  group_b: jax.Array
+  label_b: jax.Array
   valid_b: jax.Array
 
 
@@ -31,27 +31,40 @@ class Relation:
   """Who counts as what.
 
   Attributes:
-    same_group: see `loss.contrastive`.
     own_is_positive: the vector of the same pair is the positive; otherwise it
       is left out (a query among queries is itself).
+    same_is_positive: so are all of the same label, which are left out
+      otherwise.
   """
 
-  same_group: str
   own_is_positive: bool
+  same_is_positive: bool
 
   def of(self, row: Side, column: Side) -> tuple[jax.Array, jax.Array]:
     """(kept_bW, positive_bW) of rows against columns."""
     own_bW = row.index_b[:, None] == column.index_b[None, :]
-    same_bW = row.group_b[:, None] == column.group_b[None, :]
+    same_bW = row.label_b[:, None] == column.label_b[None, :]
     valid_bW = jnp.broadcast_to(column.valid_b[None, :], own_bW.shape)
     if not self.own_is_positive:
-      other_bW = ~own_bW if self.same_group == "negative" else ~same_bW
-      return other_bW & valid_bW, jnp.zeros_like(own_bW)
-    if self.same_group == "positive":
+      return ~(own_bW | same_bW) & valid_bW, jnp.zeros_like(own_bW)
+    if self.same_is_positive:
       return valid_bW, same_bW & valid_bW
-    if self.same_group == "mask":
-      return (own_bW | ~same_bW) & valid_bW, own_bW
-    return valid_bW, own_bW
+    return (own_bW | ~same_bW) & valid_bW, own_bW
+
+
+@dataclasses.dataclass(frozen=True)
+class Hard:
+  """Hard negatives of a slice's pairs, c = b K, those of a pair side by side.
+
+  Attributes:
+    n_cD: unit vectors.
+    label_c: the label of the pairs that each is no negative of.
+    weight: how often its own pair's sum counts one.
+  """
+
+  n_cD: jax.Array
+  label_c: jax.Array
+  weight: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +103,7 @@ class Scores:
     y_bD: jax.Array,
     columns: Side,
     relation: Relation,
-    hard: tuple[jax.Array, float] | None = None,
+    hard: Hard | None = None,
   ) -> Compared:
     """Compares this slice's x with the y of all slices.
 
@@ -100,7 +113,7 @@ class Scores:
       y_bD: unit vectors of this slice; those of all are gathered.
       columns: of `y_bD`.
       relation: who counts as what.
-      hard: hard negatives of `x_bD`, c = b K rows, and how often its own count.
+      hard: hard negatives of `x_bD`.
     """
     start = (
       jnp.full_like(x_bD[:, 0], _LEAST),
@@ -116,13 +129,17 @@ class Scores:
 
     carry = self._sweep(body, start, y_bD, columns)
     if hard is not None:
-      n_cD, weight = hard
-      repeats = n_cD.shape[0] // y_bD.shape[0]
-      of_hard = jax.tree.map(lambda x: jnp.repeat(x, repeats), columns)
+      weight = hard.weight
+      repeats = hard.n_cD.shape[0] // y_bD.shape[0]
+      of_hard = dataclasses.replace(
+        jax.tree.map(lambda x: jnp.repeat(x, repeats), columns),
+        label_b=hard.label_c,
+      )
 
       def hard_body(carry, n_WD, column):
         own_bW = rows.index_b[:, None] == column.index_b[None, :]
-        kept_bW = jnp.broadcast_to(column.valid_b[None, :], own_bW.shape)
+        same_bW = rows.label_b[:, None] == column.label_b[None, :]
+        kept_bW = column.valid_b[None, :] & ~same_bW
         if not weight:
           kept_bW &= ~own_bW
         scores_bW = self._scores(x_bD, n_WD)
@@ -130,7 +147,7 @@ class Scores:
         none_bW = jnp.zeros_like(own_bW)
         return _add(carry, scores_bW, kept_bW, none_bW, extra_bW)
 
-      carry = self._sweep(hard_body, carry, n_cD, of_hard)
+      carry = self._sweep(hard_body, carry, hard.n_cD, of_hard)
     peak_b, sum_b, positive_b, positives_b, _, hit_b = carry
     # A padding row may keep nothing; its loss is dropped, its gradient is 0.
     sum_b = jnp.where(sum_b > 0, sum_b, 1)
@@ -262,5 +279,5 @@ def _best(scores_bW, kept_bW, positive_bW):
 
 
 jax.tree_util.register_dataclass(
-  Side, data_fields=["index_b", "group_b", "valid_b"], meta_fields=[]
+  Side, data_fields=["index_b", "label_b", "valid_b"], meta_fields=[]
 )

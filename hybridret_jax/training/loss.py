@@ -29,6 +29,10 @@ class Vectors:
     parallel_bD: the queries of the same items in a second language, or None.
     group_b: group of each pair; a passage of the query's own group in another
       row is a translation of its positive, hence a false negative.
+    text_b: number of each positive, equal where two are one text.
+    negative_group_c: the group of the batch that has a hard negative among its
+      passages, in any language; -1 where there is none.
+    negative_text_c: number of each hard negative, as `text_b`.
     has_parallel_b: which pairs have one, or None.
     valid_b: which pairs exist: a batch is padded to a multiple of the slices.
     index_b: number of each pair in the batch.
@@ -38,6 +42,9 @@ class Vectors:
   p_bD: jax.Array
   n_cD: jax.Array
   group_b: jax.Array
+  text_b: jax.Array
+  negative_group_c: jax.Array
+  negative_text_c: jax.Array
   valid_b: jax.Array
   index_b: jax.Array
   parallel_bD: jax.Array | None = None
@@ -71,11 +78,13 @@ def contrastive(
       queries, the mean of the two; "four", one sum over queries to passages,
       queries to other queries, positives to queries and positives to other
       positives (Li et al., "GTE", arXiv 2308.03281, eq. 3).
-    same_group: "mask" leaves pairs of one group out of each other's sums;
+    same_group: "mask" leaves pairs of one group out of each other's sums, and
+      out of a query's sum every hard negative that is a passage of its group;
       "positive" takes the mean of -log p over all positives of the group
       (Khosla et al., arXiv 2004.11362, eq. 2), in the directions between
-      queries and passages, and leaves them out elsewhere; "negative" counts
-      them as negatives.
+      queries and passages, and leaves out what "mask" does elsewhere;
+      "negative" counts translations as negatives and leaves out only what is
+      one text with the query's own positive.
     hard_negative_weight: how often a query's own hard negatives count in its
       sum; to the other queries they are passages like any.
     alignment_weight: of the divergence (`alignment`) between a query's and its
@@ -122,12 +131,21 @@ def contrastive(
   return loss, metrics
 
 
+def label(same_group: str) -> str:
+  """Which number passages share that are no negatives: "group" or "text"."""
+  return "text" if same_group == "negative" else "group"
+
+
 def whole(
   q_BD: jax.Array,
   p_ND: jax.Array,
   group_B: jax.Array,
   parallel_BD: jax.Array | None = None,
   has_parallel_B: jax.Array | None = None,
+  *,
+  text_B: jax.Array | None = None,
+  negative_group_BK: jax.Array | None = None,
+  negative_text_BK: jax.Array | None = None,
 ) -> Vectors:
   """A whole batch as the only slice.
 
@@ -138,13 +156,25 @@ def whole(
     group_B: see `Vectors`.
     parallel_BD: see `Vectors`.
     has_parallel_B: see `Vectors`.
+    text_B: see `Vectors`; None: no two are one text.
+    negative_group_BK: see `Vectors`; None: no hard negative is a passage of a
+      group of the batch.
+    negative_text_BK: see `Vectors`; None: none is a positive's text.
   """
   batch = q_BD.shape[0]
+  none_c = jnp.full(p_ND.shape[0] - batch, -1)
   return Vectors(
     q_bD=q_BD,
     p_bD=p_ND[:batch],
     n_cD=p_ND[batch:],
     group_b=group_B,
+    text_b=jnp.arange(batch) if text_B is None else text_B,
+    negative_group_c=none_c
+    if negative_group_BK is None
+    else negative_group_BK.reshape(-1),
+    negative_text_c=none_c
+    if negative_text_BK is None
+    else negative_text_BK.reshape(-1),
     valid_b=jnp.ones(batch, bool),
     index_b=jnp.arange(batch),
     parallel_bD=parallel_BD,
@@ -193,15 +223,24 @@ def _cut(vectors, dims):
 
 def _losses(vectors, scores, directions, same_group, hard_weight):
   """(loss, whether the best passage is a positive) of each query, [b]."""
-  own = blocks.Side(vectors.index_b, vectors.group_b, vectors.valid_b)
-  pairs = blocks.Relation(same_group, own_is_positive=True)
+  name = label(same_group)
+  own = blocks.Side(
+    vectors.index_b, getattr(vectors, f"{name}_b"), vectors.valid_b
+  )
+  pairs = blocks.Relation(
+    own_is_positive=True, same_is_positive=same_group == "positive"
+  )
+  hard = None
+  if vectors.n_cD.shape[0]:
+    label_c = getattr(vectors, f"negative_{name}_c")
+    hard = blocks.Hard(vectors.n_cD, label_c, hard_weight)
   forward = scores.compare(
     vectors.q_bD,
     own,
     vectors.p_bD,
     own,
     pairs,
-    hard=(vectors.n_cD, hard_weight) if vectors.n_cD.shape[0] else None,
+    hard=hard,
   )
   if directions == "one_way":
     return forward.normalizer_b - forward.positive_b, forward.hit_b
@@ -214,9 +253,7 @@ def _losses(vectors, scores, directions, same_group, hard_weight):
       - backward.positive_b
     ) / 2
     return loss_b, forward.hit_b
-  others = blocks.Relation(
-    "negative" if same_group == "negative" else "mask", own_is_positive=False
-  )
+  others = blocks.Relation(own_is_positive=False, same_is_positive=False)
   normalizers = [forward.normalizer_b, backward.normalizer_b] + [
     scores.compare(x_bD, own, x_bD, own, others).normalizer_b
     for x_bD in (vectors.q_bD, vectors.p_bD)

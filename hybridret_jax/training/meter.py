@@ -329,20 +329,18 @@ class Compilations:
 
 
 def negatives_per_query(
-  group_B: np.ndarray, *, negatives: int, same_group: str
+  label_B: np.ndarray, negative_label_BK: np.ndarray
 ) -> float:
   """Passages that a query is held against, the mean over a batch.
 
   Args:
-    group_B: group of each pair.
-    negatives: hard negatives of each; those of all count for all.
-    same_group: "negative" counts other passages of the query's group, which
-      "mask" and "positive" do not.
+    label_B: of each pair; passages of one label are no negatives of its query.
+    negative_label_BK: of each pair's hard negatives, which count for all.
   """
-  batch = len(group_B)
-  _, sizes = np.unique(group_B, return_counts=True)
-  own = 1.0 if same_group == "negative" else float((sizes**2).sum() / batch)
-  return batch * (1 + negatives) - own
+  everything = np.concatenate([label_B, negative_label_BK.reshape(-1)])
+  labels, sizes = np.unique(everything, return_counts=True)
+  same_B = sizes[np.searchsorted(labels, label_B)]
+  return float(len(everything) - same_B.mean())
 
 
 def peak_memory() -> tuple[int, str]:

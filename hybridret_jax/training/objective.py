@@ -15,6 +15,8 @@ from hybridret_jax.training import state as states
 # batch by part ("query", "passage", "parallel"), zero where the text lies in
 # another slice.
 Embed = Callable[[Any, Any, jax.Array], dict[str, jax.Array]]
+# What a batch holds of its pairs, [B], and of their hard negatives, [B, K].
+LABELS = ("group", "text", "negative_group", "negative_text")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,9 +44,11 @@ class Objective:
 
     Args:
       params: of the state, laid out as it lays them out.
-      batch: {"rows": by pack a tuple of tiers, split over the slices; "group":
-        group_B; "parallel": which pairs carry a parallel query, [B]}; the last
-        two whole on every device.
+      batch: {"rows": by pack a tuple of tiers, split over the slices; "group"
+        and "text" of each pair, [B]; "negative_group" and "negative_text" of
+        its hard negatives, [B, K]; "parallel": which pairs carry a parallel
+        query, [B]}; all but the rows whole on every device. See
+        `loss.Vectors`.
       key: of dropout.
     """
     rows_spec = self.slices.rows_spec()
@@ -73,9 +77,9 @@ class Objective:
       tau = self.slices.total(tau) / self.slices.count
     return value, {**metrics, "temperature": jnp.asarray(tau)}
 
-  def _vectors(self, parts, group, parallel=None):
+  def _vectors(self, parts, parallel=None, **labels):
     """This slice's pairs: its share of each part, padded to a multiple."""
-    batch, count = group.shape[0], self.slices.count
+    batch, count = labels["group"].shape[0], self.slices.count
     passages_ND = parts["passage"]
     width = passages_ND.shape[1]
     share = {"q_bD": parts["query"], "p_bD": passages_ND[:batch]}
@@ -93,7 +97,12 @@ class Objective:
     index_B = jnp.arange(batch + extra)
     own["index_b"] = self.slices.own_share(index_B)
     own["valid_b"] = self.slices.own_share(index_B < batch)
-    own["group_b"] = self.slices.own_share(_pad(group, extra))
+    for name, x_B in labels.items():
+      share_b = self.slices.own_share(_pad(x_B, extra))
+      if name.startswith("negative_"):
+        own[f"{name}_c"] = share_b.reshape(-1)
+      else:
+        own[f"{name}_b"] = share_b
     if parallel is not None and "parallel" in parts:
       own["has_parallel_b"] = self.slices.own_share(_pad(parallel, extra))
     return losses.Vectors(**own)

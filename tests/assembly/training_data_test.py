@@ -10,6 +10,10 @@ from hybridret_jax.assembly import tasks, training_data
 LANGUAGES = ("de", "el", "en")
 
 
+def split(config):
+  return training_data.split(config, training_data.read(config))
+
+
 @pytest.fixture
 def config(tmp_path):
   folder = tmp_path / "pairs"
@@ -40,7 +44,7 @@ def config(tmp_path):
 
 
 def test_blocks_stand_on_one_side(config):
-  corpus, held = training_data.read_corpus(config)
+  corpus, held = split(config)
   train = {corpus.blocks[b] for b in corpus.block_row}
   out = {held.blocks[b] for b in held.block_row}
   assert not train & out
@@ -50,16 +54,16 @@ def test_blocks_stand_on_one_side(config):
 
 
 def test_the_same_blocks_are_held_out_for_any_languages(config):
-  _, held = training_data.read_corpus(config)
+  _, held = split(config)
   config.data.languages = ("de", "el", "en")
-  _, more = training_data.read_corpus(config)
+  _, more = split(config)
   assert {held.blocks[b] for b in held.block_row} == {
     more.blocks[b] for b in more.block_row
   }
 
 
 def test_held_out_blocks_are_a_task_of_seen_languages(config):
-  _, held = training_data.read_corpus(config)
+  _, held = split(config)
   task = tasks.load(config, config.validation.task, held)
   assert task.languages == ("de", "en")
   assert 0 < len(task.query_texts) <= 20
@@ -68,6 +72,6 @@ def test_held_out_blocks_are_a_task_of_seen_languages(config):
 
 def test_nothing_held_out_is_told(config):
   config.validation.share = 0.0
-  _, held = training_data.read_corpus(config)
+  _, held = split(config)
   with pytest.raises(ValueError, match=r"raise validation\.share"):
     tasks.load(config, config.validation.task, held)

@@ -8,6 +8,7 @@ import pytest
 from benchmarks import padding
 from hybridret_jax.data import (
   composer,
+  identity,
   pair_tokens,
   pipeline,
   sources,
@@ -41,13 +42,15 @@ def parts(tmp_path):
     passage_length=24,
   )
   composed = composer.Composer(corpus, strategy="monolingual", batch_size=4)
-  return composed, tokens
+  labels = identity.Labels(corpus, pair_tokens.identities(tokens))
+  return composed, tokens, labels
 
 
 def test_batches_are_counted_three_ways(parts):
-  composed, tokens = parts
+  composed, tokens, labels = parts
   layout = pipeline.plan_layout(
-    *parts,
+    composed,
+    tokens,
     seed=0,
     apart=False,
     row_lengths=(8, 24),
@@ -55,7 +58,7 @@ def test_batches_are_counted_three_ways(parts):
     row_multiple=1,
   )
   found = padding.measure_batches(
-    *parts, layout, most={"query": 8, "passage": 24}, steps=20
+    composed, tokens, labels, layout, most={"query": 8, "passage": 24}, steps=20
   )
   real = dynamic = 0
   for step in range(padding.LATER, padding.LATER + 20):

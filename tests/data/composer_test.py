@@ -23,8 +23,9 @@ def write(folder, name, rows):
         "id": f"{name}/{group}/{lang}",
         "group": f"{name}/{group}",
         "lang": lang,
-        "query": query,
-        "passage": passage,
+        # No two sources share a text.
+        "query": f"{name}: {query}" if query else "",
+        "passage": f"{name}: {passage}",
       }
       record |= {"block": block} if block else {}
       record |= {"negatives": negatives} if negatives else {}

@@ -8,6 +8,7 @@ import pytest
 
 from hybridret_jax.data import (
   composer,
+  identity,
   pair_tokens,
   pipeline,
   sources,
@@ -71,7 +72,16 @@ def layout(parts, apart=False, **settings):
 def read(parts, **kwargs):
   _, composed, tokens = parts
   chosen = kwargs.pop("layout", None) or layout(parts)
-  return list(pipeline.batches(composed, tokens, chosen, seed=0, **kwargs))
+  return list(
+    pipeline.batches(
+      composed, tokens, labels_of(parts), chosen, seed=0, **kwargs
+    )
+  )
+
+
+def labels_of(parts):
+  corpus, _, tokens = parts
+  return identity.Labels(corpus, pair_tokens.identities(tokens))
 
 
 def assert_same(one, other):
@@ -80,8 +90,8 @@ def assert_same(one, other):
     other.kind,
     other.tokens,
   )
-  np.testing.assert_array_equal(one.group, other.group)
-  np.testing.assert_array_equal(one.parallel, other.parallel)
+  for name in (*pipeline.AROUND, "parallel"):
+    np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
   for name, pack in one.rows.items():
     for tier, wanted in zip(pack, other.rows[name], strict=True):
       for a, b in zip(tier, wanted, strict=True):
@@ -163,7 +173,9 @@ def test_texts_stand_in_batch_order(parts, apart):
   """Queries, then positives, then each row's negatives, found by their ids."""
   _, composed, tokens = parts
   chosen = layout(parts, apart)
-  batch = pipeline.build_batch(composed, tokens, chosen, seed=0, step=3)
+  batch = pipeline.build_batch(
+    composed, tokens, labels_of(parts), chosen, seed=0, step=3
+  )
   plan = composed.plan(0, 3)
   expected = [
     *tokens.query_of_row[plan.query_row],

@@ -16,12 +16,14 @@ def write(path, rows):
   """rows: (group, language, block or None, query or None for its own)."""
   with path.open("w") as file:
     for group, lang, block, query in rows:
-      passage = f"p {group} {lang}"
+      # No two sources share a text.
+      passage = f"{path.stem}: p {group} {lang}"
+      asked = f"q {group} {lang}" if query is None else query
       record = {
         "id": f"{path.stem}/{group}/{lang}",
         "group": f"{path.stem}/{group}",
         "lang": lang,
-        "query": f"q {group} {lang}" if query is None else query,
+        "query": f"{path.stem}: {asked}" if asked else "",
         "passage": passage,
       }
       file.write(

@@ -3,8 +3,16 @@
 from tests.mutations.mutation import Mutation
 
 _PIPELINE = "hybridret_jax/data/pipeline.py"
-_BUILT = (
-  "batch = build_batch(composer, tokens, layout, seed=seed, step=int(step))"
+_BUILT = """batch = build_batch(
+      composer, tokens, labels, layout, seed=seed, step=int(step)
+    )"""
+_OTHERWISE = """own, at = {}
+    batch = build_batch(
+      composer, tokens, labels, layout, seed=own, step=at
+    )"""
+_IDENTITY = "hybridret_jax/data/identity.py"
+_NEGATIVE = (
+  "tests/data/identity_test.py::test_in_no_batch_a_positives_text_is_a_negative"
 )
 _HOSTS = (
   "tests/data/pipeline_test.py::test_hosts_hold_slices_of_the_same_rows[False]"
@@ -18,8 +26,7 @@ MUTATIONS = (
     known_from="sentence-transformers' data parallel samplers",
     file=_PIPELINE,
     old=_BUILT,
-    new="own, at = seed + process_index, int(step)\n"
-    "    batch = build_batch(composer, tokens, layout, seed=own, step=at)",
+    new=_OTHERWISE.format("seed + process_index, int(step)"),
     tests=(_HOSTS,),
   ),
   Mutation(
@@ -51,8 +58,39 @@ MUTATIONS = (
     known_from="MaxText #3673",
     file=_PIPELINE,
     old=_BUILT,
-    new="at = int(step) * process_count\n"
-    "    batch = build_batch(composer, tokens, layout, seed=seed, step=at)",
+    new=_OTHERWISE.format("seed, int(step) * process_count"),
     tests=(_HOSTS,),
+  ),
+  Mutation(
+    name="copies_in_two_blocks",
+    bug="Two groups with one passage meet in a batch, and stand on both sides"
+    " of the split.",
+    known_from="",
+    file=_IDENTITY,
+    old="    joined[block] = first.setdefault(int(label[block]), block)\n",
+    new="    joined[block] = block\n",
+    tests=(
+      _NEGATIVE,
+      "tests/data/identity_test.py::test_no_text_stands_on_both_sides_of_a_split",
+    ),
+  ),
+  Mutation(
+    name="own_translation_as_hard_negative",
+    bug="A row's hard negatives may hold a passage of its own group.",
+    known_from="",
+    file=_IDENTITY,
+    old="group * size + identities.passage_of_row\n  )\n",
+    new="group * size + identities.passage_of_row\n  ) & (row < 0)\n",
+    tests=(_NEGATIVE,),
+  ),
+  Mutation(
+    name="others_positives_unknown",
+    bug="A hard negative that is a passage of another group of the batch is not"
+    " known to be one.",
+    known_from="",
+    file=_IDENTITY,
+    old="  some_BK = end_BK > start_BK\n",
+    new="  some_BK = end_BK > start_BK + 1\n",
+    tests=(_NEGATIVE,),
   ),
 )

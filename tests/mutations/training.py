@@ -5,8 +5,10 @@ from tests.mutations.mutation import Mutation
 _OBJECTIVE = "hybridret_jax/training/objective.py"
 _BLOCKS = "hybridret_jax/training/blocks.py"
 _CACHE = "hybridret_jax/training/grad_cache.py"
-_PLAIN = "tests/training/objective_test.py::test_equals_pair_by_pair[0]"
-_CHUNKED = "tests/training/objective_test.py::test_equals_pair_by_pair[64]"
+_PLAIN = "tests/training/objective_test.py::test_equals_pair_by_pair[0-layout1]"
+_CHUNKED = (
+  "tests/training/objective_test.py::test_equals_pair_by_pair[64-layout1]"
+)
 _CACHED = (
   "tests/training/grad_cache_test.py"
   "::test_equals_the_plain_step_with_dropout_on[{}-3]"
@@ -30,8 +32,8 @@ MUTATIONS = (
     bug="The masks take hard negative c for one of query c mod B.",
     known_from="sentence-transformers #3453",
     file=_BLOCKS,
-    old="of_hard = jax.tree.map(lambda x: jnp.repeat(x, repeats), columns)",
-    new="of_hard = jax.tree.map(lambda x: jnp.tile(x, repeats), columns)",
+    old="jax.tree.map(lambda x: jnp.repeat(x, repeats), columns),",
+    new="jax.tree.map(lambda x: jnp.tile(x, repeats), columns),",
     tests=(f"{_LOSS}test_hard_negatives_count_by_their_weight[one_way-4.0]",),
   ),
   Mutation(
@@ -89,10 +91,22 @@ MUTATIONS = (
     " another slice.",
     known_from="sentence-transformers #3189",
     file=_OBJECTIVE,
-    old='own["group_b"] = self.slices.own_share(_pad(group, extra))\n',
-    new="group_b = self.slices.own_share(_pad(group, extra))\n"
-    '    own["group_b"] = group_b + 1000 * self.slices.index()\n',
+    old='        own[f"{name}_b"] = share_b\n',
+    new='        own[f"{name}_b"] = share_b + 1000 * self.slices.index()\n',
     tests=(_PLAIN,),
+  ),
+  Mutation(
+    name="hard_negatives_of_the_own_group",
+    bug="A hard negative that is a passage of a query's group counts as its"
+    " negative.",
+    known_from="",
+    file=_BLOCKS,
+    old="kept_bW = column.valid_b[None, :] & ~same_bW",
+    new="kept_bW = column.valid_b[None, :] & (same_bW | True)",
+    tests=(
+      f"{_LOSS}test_what_is_known_of_texts_is_left_out[one_way-mask]",
+      _CHUNKED,
+    ),
   ),
   Mutation(
     name="temperature_ignored",

@@ -69,7 +69,13 @@ def temporary_memory(pairs, chunk_tokens):
   tier = (shape,) * 4 + (jax.ShapeDtypeStruct((rows,), np.int32),)
   batch = {
     "rows": {"both": (tier,)},
-    "group": jax.ShapeDtypeStruct((pairs,), np.int32),
+    **dict.fromkeys(
+      ("group", "text"), jax.ShapeDtypeStruct((pairs,), np.int32)
+    ),
+    **dict.fromkeys(
+      ("negative_group", "negative_text"),
+      jax.ShapeDtypeStruct((pairs, 0), np.int32),
+    ),
   }
   minimised = tiny.make_objective(
     mesh,

@@ -9,6 +9,22 @@ from hybridret_jax.training import loss
 
 GROUP = np.array([0, 1, 0, 2, 1, 0])
 TAU = 0.1
+# Of three hard negatives a pair: a translation of one of the batch, a copy of
+# a positive, or neither. A copy of positive j is a passage of its group.
+TEXT = np.array([10, 11, 12, 13, 11, 10])
+NEGATIVE_TEXT = np.array(
+  [
+    [20, 13, 21],
+    [22, 10, 23],
+    [24, 25, 26],
+    [13, 27, 12],
+    [28, 29, 30],
+    [31, 11, 32],
+  ]
+)
+NEGATIVE_GROUP = np.array(
+  [[1, 2, -1], [-1, 0, 0], [-1, -1, 2], [2, -1, 0], [-1, 1, -1], [0, 1, -1]]
+)
 
 
 def unit(rng, *shape):
@@ -22,6 +38,20 @@ def vectors(negatives=0, seed=1, width=8):
   return unit(rng, batch, width), unit(rng, batch * (1 + negatives), width)
 
 
+def labelled(q, p, *around):
+  """The batch with what is known of its texts."""
+  each = len(p) // len(q) - 1
+  return loss.whole(
+    q,
+    p,
+    GROUP,
+    *around,
+    text_B=TEXT,
+    negative_group_BK=NEGATIVE_GROUP[:, :each],
+    negative_text_BK=NEGATIVE_TEXT[:, :each],
+  )
+
+
 def reference(
   q,
   p,
@@ -29,10 +59,12 @@ def reference(
   directions="one_way",
   same_group="mask",
   hard_negative_weight=1.0,
+  known=False,
 ):
   """Pair by pair, in float64, with no matrix trick shared with the code.
 
-  Returns the loss and the share of queries whose best passage is a positive.
+  `known` leaves out what TEXT, NEGATIVE_TEXT and NEGATIVE_GROUP say. Returns
+  the loss and the share of queries whose best passage is a positive.
   """
   q, p = q.astype(np.float64), p.astype(np.float64)
   batch = len(q)
@@ -42,8 +74,20 @@ def reference(
   def score(a, b):
     return float(np.dot(a, b)) / TAU
 
+  def is_false(i, j):
+    if same_group == "negative":
+      return known and TEXT[i] == TEXT[j]
+    return GROUP[i] == GROUP[j]
+
   def left_out(i, j):
-    return j != i and GROUP[i] == GROUP[j] and same_group == "mask"
+    return j != i and is_false(i, j) and same_group != "positive"
+
+  def is_false_negative(i, k):
+    if not known:
+      return False
+    if same_group == "negative":
+      return NEGATIVE_TEXT[:, :each].flat[k] == TEXT[i]
+    return NEGATIVE_GROUP[:, :each].flat[k] == GROUP[i]
 
   def is_positive(i, j):
     return j == i or (GROUP[i] == GROUP[j] and same_group == "positive")
@@ -54,6 +98,8 @@ def reference(
     }
     weight = dict.fromkeys(forward, 1.0)
     for k in range(each * batch):
+      if is_false_negative(i, k):
+        continue
       forward["n", k] = score(q[i], p[batch + k])
       weight["n", k] = hard_negative_weight if k // each == i else 1.0
     kept = {key: s for key, s in forward.items() if weight[key]}
@@ -75,11 +121,7 @@ def reference(
         / 2
       )
     else:
-      others = [
-        j
-        for j in range(batch)
-        if j != i and (GROUP[i] != GROUP[j] or same_group == "negative")
-      ]
+      others = [j for j in range(batch) if j != i and not is_false(i, j)]
       among = sum(
         np.exp(score(x[i], x[j])) for x in (q, p[:batch]) for j in others
       )
@@ -101,6 +143,54 @@ def test_equals_the_reference(same_group, directions, negatives, block_size):
   expected, accuracy = reference(q, p, **settings)
   np.testing.assert_allclose(value, expected, rtol=1e-5)
   np.testing.assert_allclose(metrics["accuracy"], accuracy)
+
+
+@pytest.mark.parametrize("same_group", loss.SAME_GROUP)
+@pytest.mark.parametrize("directions", loss.DIRECTIONS)
+def test_what_is_known_of_texts_is_left_out(same_group, directions):
+  """Nor is it a negative of a query whose group, or positive, has it."""
+  q, p = vectors(3)
+  settings = {
+    "directions": directions,
+    "same_group": same_group,
+    "hard_negative_weight": 2.0,
+  }
+  value, metrics = loss.contrastive(
+    labelled(q, p), temperature=TAU, block_size=4, **settings
+  )
+  expected, accuracy = reference(q, p, known=True, **settings)
+  np.testing.assert_allclose(value, expected, rtol=1e-5)
+  np.testing.assert_allclose(metrics["accuracy"], accuracy)
+  assert abs(expected - reference(q, p, **settings)[0]) > 1e-3
+
+
+@pytest.mark.parametrize("block_size", [4096, 4])
+def test_the_gradient_is_that_of_the_reference(block_size):
+  """The one-way loss's, written out: (softmax - target) / τ B."""
+  q, p = vectors(3)
+  batch = len(GROUP)
+
+  def of(q, p):
+    return loss.contrastive(
+      labelled(q, p), temperature=TAU, block_size=block_size
+    )[0]
+
+  found = jax.grad(of, argnums=(0, 1))(q, p)
+  kept = np.ones((batch, len(p)), bool)
+  kept[:, :batch] = GROUP[:, None] != GROUP
+  kept[:, batch:] = GROUP[:, None] != NEGATIVE_GROUP.reshape(-1)
+  kept[np.arange(batch), np.arange(batch)] = True
+  q, p = q.astype(np.float64), p.astype(np.float64)
+  weight = np.where(kept, np.exp(q @ p.T / TAU), 0)
+  weight /= weight.sum(1, keepdims=True)
+  weight[np.arange(batch), np.arange(batch)] -= 1
+  wanted = weight @ p / TAU / batch, weight.T @ q / TAU / batch
+  for one, other in zip(found, wanted, strict=True):
+    error = np.linalg.norm(one - other)
+    assert error <= 1e-5 * np.linalg.norm(other)
+  # What is left out of every sum has exactly no gradient.
+  never = np.flatnonzero(~kept.any(0))
+  np.testing.assert_array_equal(np.asarray(found[1])[never], 0)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 4.0])

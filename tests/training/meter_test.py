@@ -227,16 +227,15 @@ def test_a_program_from_the_cache_counts_as_one():
 
 def test_negatives_are_the_other_passages_without_translations():
   group_B = np.array([0, 1, 2, 2])
-
-  def count(negatives, same_group):
-    return meter.negatives_per_query(
-      group_B, negatives=negatives, same_group=same_group
-    )
-
-  assert count(0, "negative") == 3
+  none = np.zeros((4, 0), int)
+  assert meter.negatives_per_query(np.arange(4), none) == 3
   # The queries of group 2 have two passages that do not count.
-  assert count(0, "mask") == count(0, "positive") == (3 + 3 + 2 + 2) / 4
-  assert count(2, "mask") == 8 + 2.5
+  assert meter.negatives_per_query(group_B, none) == (3 + 3 + 2 + 2) / 4
+  unknown = np.full((4, 2), -1)
+  assert meter.negatives_per_query(group_B, unknown) == 8 + 2.5
+  # A hard negative that is a passage of group 2 counts for neither of its two.
+  of_two = np.array([[2, -1], [-1, -1], [-1, -1], [-1, -1]])
+  assert meter.negatives_per_query(group_B, of_two) == 8 + (3 + 3 + 1 + 1) / 4
 
 
 def test_peak_memory_is_that_of_the_process_on_a_cpu():

@@ -14,6 +14,9 @@ from tests.training import tiny
 TAU, WEIGHT, NEGATIVES = 0.05, 3.0, 2
 # Thirteen pairs leave padding on four slices; groups meet across slices.
 GROUPS = [0, 1, 2, 0, 3, 4, 5, 5, 6, 7, 8, 9, 0]
+# Hard negatives that are passages of groups that stand in other slices.
+FALSE = np.full((len(GROUPS), NEGATIVES), -1)
+FALSE[[0, 2, 5, 9, 12], [1, 0, 0, 1, 0]] = [8, 0, 5, 4, 1]
 
 
 def spread(model, key):
@@ -22,47 +25,74 @@ def spread(model, key):
 
 
 def pair_by_pair(z_ND):
-  """One-way loss in float64: hard negatives are WEIGHT of a query's own."""
+  """One-way loss in float64 and its gradient, with no matrix of scores.
+
+  A query's own hard negatives count WEIGHT times; those that FALSE says are
+  passages of its group do not count.
+  """
   z_ND = z_ND.astype(np.float64)
   count = len(GROUPS)
   queries, positives = z_ND[:count], z_ND[count : 2 * count]
-  hard = z_ND[2 * count :].reshape(count, NEGATIVES, -1)
-  losses = []
+  losses, gradient_ND = [], np.zeros_like(z_ND)
   for i, query in enumerate(queries):
-    own = np.exp(query @ positives[i] / TAU)
-    everything = own
+    terms = {count + i: np.exp(query @ positives[i] / TAU)}
     for j in range(count):
       if GROUPS[j] != GROUPS[i]:
-        everything += np.exp(query @ positives[j] / TAU)
-      for negative in hard[j]:
-        often = WEIGHT if j == i else 1.0
-        everything += often * np.exp(query @ negative / TAU)
-    losses.append(np.log(everything / own))
-  return np.mean(losses)
+        terms[count + j] = np.exp(query @ positives[j] / TAU)
+      for k in range(NEGATIVES):
+        if FALSE[j, k] != GROUPS[i]:
+          number = 2 * count + j * NEGATIVES + k
+          often = WEIGHT if j == i else 1.0
+          terms[number] = often * np.exp(query @ z_ND[number] / TAU)
+    everything = sum(terms.values())
+    losses.append(np.log(everything / terms[count + i]))
+    for number, term in terms.items():
+      pull = (term / everything - (number == count + i)) / TAU / count
+      gradient_ND[i] += pull * z_ND[number]
+      gradient_ND[number] += pull * query
+  return np.mean(losses), gradient_ND
 
 
 @functools.cache
 def expected():
-  """The loss of the vectors that one device gives without an objective."""
+  """Loss and gradient without an objective: one device's vectors, numpy."""
   model = tiny.module(dropout=0.0)
   made = batch()
   count = len(GROUPS) * (2 + NEGATIVES)
   first, _ = state.create(
     functools.partial(spread, model), optax.sgd(0.1), tiny.mesh_of(), seed=0
   )
-  embed = tiny.jit(functools.partial(model.apply, num_texts=count))
-  z_ND = embed({"params": first.params["model"]}, made["rows"]["both"])
-  return pair_by_pair(np.asarray(z_ND))
+
+  def embed(params):
+    return model.apply(
+      {"params": params}, made["rows"]["both"], num_texts=count
+    )
+
+  @tiny.jit
+  def back(params, dz_ND):
+    return jax.vjp(embed, params)[1](dz_ND)[0]
+
+  params = first.params["model"]
+  value, dz_ND = pair_by_pair(np.asarray(tiny.jit(embed)(params)))
+  gradient = back(params, dz_ND.astype(np.float32))
+  return value, jax.device_get({"loss": {}, "model": gradient})
 
 
 def batch():
-  return tiny.batch(3, negatives=NEGATIVES, groups=GROUPS, size=len(GROUPS))
+  return tiny.batch(
+    3,
+    negatives=NEGATIVES,
+    groups=GROUPS,
+    size=len(GROUPS),
+    negative_group=FALSE,
+  )
 
 
+@pytest.mark.parametrize("layout", [(1, 1), (4, 2)])
 @pytest.mark.parametrize("chunk_tokens", [0, 64])
-def test_equals_pair_by_pair(chunk_tokens):
+def test_equals_pair_by_pair(layout, chunk_tokens):
   """Every query meets every passage of the batch, at τ, masked by its group."""
-  mesh, model = tiny.mesh_of(2, 2), tiny.module(dropout=0.0)
+  mesh, model = tiny.mesh_of(*layout), tiny.module(dropout=0.0)
   first, shardings = state.create(
     functools.partial(spread, model), optax.sgd(0.1), mesh, seed=0
   )
@@ -77,10 +107,12 @@ def test_equals_pair_by_pair(chunk_tokens):
     hard_negative_weight=WEIGHT,
   )
   with meshes.use(mesh):
-    value, _ = tiny.jit(minimised)(
-      first.params, tiny.place(batch(), mesh), jax.random.key(0)
-    )
-  np.testing.assert_allclose(value, expected(), rtol=1e-5)
+    (value, _), gradient = tiny.jit(
+      jax.value_and_grad(minimised, has_aux=True)
+    )(first.params, tiny.place(batch(), mesh), jax.random.key(0))
+  tiny.assert_close(
+    jax.device_get((value, gradient)), expected(), loss=2e-5, gradient=5e-5
+  )
 
 
 def test_a_steps_figures_are_those_of_one_device():

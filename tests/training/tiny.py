@@ -99,7 +99,14 @@ def pack(lengths, ids, *, num_texts, multiple=24):
 
 
 def batch(
-  seed, *, negatives=0, groups=None, parallel=False, size=BATCH, tied=True
+  seed,
+  *,
+  negatives=0,
+  groups=None,
+  parallel=False,
+  size=BATCH,
+  tied=True,
+  **labels,
 ):
   """Packed rows of random texts; `groups` defaults to distinct ones."""
   rng = np.random.default_rng(seed)
@@ -116,7 +123,15 @@ def batch(
       "query": pack(lengths[:size], ids[:size], num_texts=size),
       "passage": pack(lengths[size:], ids[size:], num_texts=count - size),
     }
-  made = {"rows": rows, "group": group.astype(np.int32)}
+  none = np.full((size, negatives), -1)
+  labels = {
+    "group": group,
+    "text": np.arange(size),
+    "negative_group": none,
+    "negative_text": none,
+  } | labels
+  made = {name: np.asarray(x, np.int32) for name, x in labels.items()}
+  made["rows"] = rows
   if parallel:
     made["parallel"] = has_parallel
   return made

@@ -94,7 +94,8 @@ def _infeasible(
   for batches in of_data.values():
     alike = [pair for pairs in batches.values() for pair in pairs]
     try:
-      corpus, _ = training_data.read_corpus(alike[0][1])
+      first = alike[0][1]
+      corpus, _ = training_data.split(first, training_data.read(first))
     except (ValueError, FileNotFoundError) as error:
       yield from ((str(error), cell) for cell, _ in alike)
       continue
