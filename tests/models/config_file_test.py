@@ -1,4 +1,4 @@
-"""What config.json leaves out is the class's; what cannot be done is refused."""
+"""What config.json omits is the class's; what cannot be done is refused."""
 
 import json
 
