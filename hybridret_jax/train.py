@@ -43,6 +43,8 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
   data = training_data.make(config, corpus, made.tokenizer)
   run_folder.describe(data)
+  if _is_over(config, workdir):
+    return
   prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)
   state = prepared.create(made.pretrained(seed=config.seed))
   validate = _validator(config, made, data.held, mesh)
@@ -59,7 +61,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     )
     notes = checkpoint.notes(checkpoints)
     best, since_best = notes.get("best"), notes.get("since_best", 0)
-    start = int(state.step)
+    start, checked = int(state.step), False
     log = training_log.TrainingLog(workdir, start_step=start)
     bar = training_log.progress(total, start=start, name="train")
     peak = peaks.of(jax.devices()[0].device_kind)
@@ -136,6 +138,9 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
             figure=figure,
             notes={"best": best, "since_best": since_best},
           )
+          if not checked:
+            checkpoint.read_back(checkpoints, states.saved(state), step=done)
+            checked = True
           if hosts.is_first():
             throughput.save(workdir, steps_meter.card())
         if told_to_end:
@@ -148,6 +153,27 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
             since_best,
           )
           break
+
+
+def _is_over(config, workdir) -> bool:
+  """Whether nothing is left to train; says so."""
+  found = checkpoint.saved(workdir / "checkpoints")
+  if not found:
+    return False
+  step, patience = found[-1].step, config.train.patience
+  if step >= config.train.steps:
+    _LOG.info("Step %d is trained already; nothing is left to train.", step)
+    return True
+  since_best = found[-1].notes.get("since_best", 0)
+  if patience and since_best >= patience:
+    _LOG.info(
+      "Stopped at step %d before, without a better figure in %d evaluations;"
+      " nothing is left to train.",
+      step,
+      since_best,
+    )
+    return True
+  return False
 
 
 def _due(done: int, every: int, total: int) -> bool:

@@ -15,11 +15,7 @@ from hybridret_jax.training import state as states
 
 def has_checkpoint(workdir: pathlib.Path) -> bool:
   """Whether the run has saved anything."""
-  folder = workdir / "checkpoints"
-  if not folder.is_dir():
-    return False
-  with checkpoint.open_folder(folder) as checkpoints:
-    return checkpoints.latest is not None
+  return bool(checkpoint.saved(workdir / "checkpoints"))
 
 
 def parameters(
@@ -38,24 +34,17 @@ def parameters(
   Raises:
     ValueError: the run has no checkpoint.
   """
-  if not has_checkpoint(workdir):
-    raise ValueError(
-      f"{workdir}: no checkpoint; run --mode=train with this --workdir first"
-    )
   tx, _ = train_step.transformation(config)
   layout = states.abstract(
     made.init, tx, mesh, **train_step.state_settings(config)
   )
-  with (
-    checkpoint.open_folder(
-      workdir / "checkpoints", keep=config.train.keep
-    ) as checkpoints,
-    meshes.use(mesh),
-  ):
-    step = checkpoint.best_step(checkpoints)
-    state = states.TrainState(
-      **checkpoint.restore(checkpoints, states.saved(layout), step=step)
+  with meshes.use(mesh):
+    found = checkpoint.read_best(workdir / "checkpoints", states.saved(layout))
+  if found is None:
+    raise ValueError(
+      f"{workdir}: no checkpoint; run --mode=train with this --workdir first"
     )
+  state = states.TrainState(**found[0])
   params = states.judged(state)
   if config.model.start_share:
     start = jax.device_put(

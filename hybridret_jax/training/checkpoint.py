@@ -1,36 +1,100 @@
-"""Checkpoints of the train state: the last few and the best by a figure."""
+"""Checkpoints of the train state: the last few and the best by a figure.
 
+The run that trains opens its folder to write; all others only read: they make,
+clean and delete nothing, and bear that checkpoints come and go meanwhile.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
 import pathlib
+import shutil
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
+from hybridret_jax.ground import faults
+from hybridret_jax.training import checkpoint_folder
+
 _FIGURE = "figure"
+_METRICS = pathlib.Path("metrics", "metrics")
+# What every checkpoint has.
+_PARTS = (
+  pathlib.Path("_CHECKPOINT_METADATA"),
+  pathlib.Path("state", "_METADATA"),
+)
+_READ_BACK = 256 * 2**20  # Bytes.
+_TRIES = 5
 
 
+@dataclasses.dataclass(frozen=True)
+class Saved:
+  """A checkpoint that is whole.
+
+  Attributes:
+    step: steps done.
+    notes: what was saved beside the state, without the figure.
+    figure: that the best one is chosen by; None if it was not evaluated.
+  """
+
+  step: int
+  notes: dict[str, Any]
+  figure: float | None
+
+
+@contextlib.contextmanager
 def open_folder(
   folder: pathlib.Path, *, keep: int = 2
-) -> ocp.training.Checkpointer:
-  """Opens a run's checkpoints; the last `keep` and the best one stay."""
+) -> Iterator[ocp.training.Checkpointer]:
+  """Opens a run's checkpoints to write; the last `keep` and the best one stay.
+
+  For the one process, or job, that trains: what others left unfinished there
+  is removed.
+
+  Raises:
+    Fault: the folder cannot be read or written.
+  """
   # Orbax's own policies do not meet its protocols in the eyes of a checker.
   decisions: Any = ocp.training.save_decision_policies
   policies: Any = ocp.training.preservation_policies
-  return ocp.training.Checkpointer(
-    str(folder.absolute()),
-    save_decision_policy=decisions.FixedIntervalPolicy(1),
-    preservation_policy=policies.AnyPreservationPolicy(
-      [
-        policies.LatestN(keep),
-        policies.BestN(
-          get_metric_fn=_figure,
-          n=1,  # Of an ascending order it keeps the last: the greatest.
-          keep_checkpoints_without_metrics=False,
+  with checkpoint_folder.telling(folder, "opened"):
+    folder.mkdir(parents=True, exist_ok=True)
+  with (
+    checkpoint_folder.alone(folder),
+    checkpoint_folder.plain(folder) as plain,
+  ):
+    if jax.process_index() == 0:
+      _remove_half_deleted(folder)
+    with checkpoint_folder.telling(folder, "opened"):
+      checkpoints = ocp.training.Checkpointer(
+        str(plain),
+        save_decision_policy=decisions.FixedIntervalPolicy(1),
+        preservation_policy=policies.AnyPreservationPolicy(
+          [
+            policies.LatestN(keep),
+            policies.BestN(
+              get_metric_fn=_figure,
+              n=1,  # Of an ascending order it keeps the last: the greatest.
+              keep_checkpoints_without_metrics=False,
+            ),
+          ]
         ),
-      ]
-    ),
-    cleanup_tmp_directories=True,
-  )
+        cleanup_tmp_directories=True,
+      )
+    try:
+      yield checkpoints
+    except BaseException:
+      # What ended the run is told, not what its last save met.
+      with contextlib.suppress(*checkpoint_folder.FAILING):
+        checkpoints.close()
+      raise
+    with checkpoint_folder.telling(folder, "written"):
+      checkpoints.close()
 
 
 def save(
@@ -50,11 +114,58 @@ def save(
     figure: the figure that the best checkpoint is chosen by, if it was
       evaluated at this step.
     notes: small JSON values to find again beside the state.
+
+  Raises:
+    Fault: this save, or the one before it, could not be written.
   """
   metrics = dict(notes or {})
   if figure is not None:
     metrics[_FIGURE] = figure
-  checkpoints.save_async(step, state, metrics=metrics)
+  with checkpoint_folder.telling(_folder(checkpoints), "written"):
+    checkpoints.save_async(step, state, metrics=metrics)
+
+
+def read_back(
+  checkpoints: ocp.training.Checkpointer, state: Any, *, step: int
+) -> None:
+  """Reads a checkpoint that was just saved, and compares it.
+
+  The save ends first. Of a state above 256 MiB the smallest arrays are read
+  that together stay below.
+
+  Raises:
+    Fault: it cannot be read, or is not what was saved.
+  """
+  folder = _folder(checkpoints)
+  leaves, structure = jax.tree.flatten(state)
+  wanted: set[int] = set()
+  total = 0
+  for index in sorted(range(len(leaves)), key=lambda i: leaves[i].nbytes):
+    total += leaves[index].nbytes
+    if wanted and total > _READ_BACK:
+      break
+    wanted.add(index)
+  abstract = jax.tree.unflatten(
+    structure,
+    [
+      _abstract(leaf) if index in wanted else ocp.PLACEHOLDER
+      for index, leaf in enumerate(leaves)
+    ],
+  )
+  with checkpoint_folder.telling(folder, "written"):
+    checkpoints.wait()
+  with checkpoint_folder.telling(folder / str(step), "read back"):
+    found = jax.tree.leaves(
+      checkpoints.load(step, abstract),
+      is_leaf=lambda x: x is ocp.PLACEHOLDER,
+    )
+  for index in wanted:
+    if not _same(leaves[index], found[index]):
+      raise faults.Fault(
+        folder / str(step),
+        "the checkpoint that was just written reads as something else",
+        "look at the disk, or train in another --workdir",
+      )
 
 
 def restore(
@@ -64,15 +175,18 @@ def restore(
 
   Returns `state` itself if there is no checkpoint at all. A save that is under
   way ends first.
+
+  Raises:
+    Fault: it is damaged.
   """
-  checkpoints.wait()
+  folder = _folder(checkpoints)
+  with checkpoint_folder.telling(folder, "written"):
+    checkpoints.wait()
   if checkpoints.latest is None:
     return state
-  abstract = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
-    state,
-  )
-  return checkpoints.load(step, abstract)
+  step = checkpoints.latest.step if step is None else step
+  with checkpoint_folder.telling(folder / str(step), "read"):
+    return checkpoints.load(step, jax.tree.map(_abstract, state))
 
 
 def notes(checkpoints: ocp.training.Checkpointer) -> dict[str, Any]:
@@ -91,6 +205,113 @@ def best_step(checkpoints: ocp.training.Checkpointer) -> int | None:
   if not evaluated:
     return checkpoints.latest.step
   return max(evaluated, key=lambda c: (_figure(c.metrics), c.step)).step
+
+
+def saved(folder: pathlib.Path) -> list[Saved]:
+  """The checkpoints in a folder, by step; reads only.
+
+  Of a folder that another process writes, what is whole at the moment.
+  """
+  found = []
+  for step, place in checkpoint_folder.steps(folder):
+    metrics = _metrics(place)
+    if metrics is not None:
+      figure = metrics.pop(_FIGURE, None)
+      found.append(Saved(step, metrics, figure))
+  return found
+
+
+def best(found: Sequence[Saved]) -> Saved | None:
+  """The best evaluated checkpoint, else the newest, else None."""
+  evaluated = [c for c in found if c.figure is not None]
+  if evaluated:
+    return max(evaluated, key=lambda c: (c.figure or 0.0, c.step))
+  return found[-1] if found else None
+
+
+def read_best(folder: pathlib.Path, state: Any) -> tuple[Any, Saved] | None:
+  """The best checkpoint laid out like `state`, and which it is; reads only.
+
+  None where there is no checkpoint. One that is removed while it is read, by
+  the run that writes it, is given up for the one that is best then. The
+  processes of a job choose together.
+
+  Raises:
+    Fault: a checkpoint that stays is damaged.
+  """
+  with checkpoint_folder.plain(folder) as plain:
+    for trial in range(_TRIES):
+      chosen = _together(best(saved(folder)))
+      if chosen is None:
+        return None
+      try:
+        with checkpoint_folder.telling(folder / str(chosen.step), "read"):
+          read: Any = ocp.load(
+            str(plain / str(chosen.step)), jax.tree.map(_abstract, state)
+          )
+        return read, chosen
+      except faults.Fault:
+        # Processes of a job would part here.
+        if jax.process_count() > 1 or trial + 1 == _TRIES:
+          raise
+        if best(saved(folder)) == chosen:
+          # Whole, so damaged; or about to be removed.
+          time.sleep(0.2)
+          if best(saved(folder)) == chosen and trial:
+            raise
+  return None
+
+
+def _together(chosen: Saved | None) -> Saved | None:
+  """What the first process of a job has chosen."""
+  if jax.process_count() == 1:
+    return chosen
+  from jax.experimental import multihost_utils
+
+  step = multihost_utils.broadcast_one_to_all(
+    np.int32(-1 if chosen is None else chosen.step)
+  )
+  return None if step < 0 else Saved(int(step), {}, None)
+
+
+def _metrics(place: pathlib.Path) -> dict[str, Any] | None:
+  """What was saved beside a state; None if this is no whole checkpoint."""
+  if not all((place / part).is_file() for part in _PARTS):
+    return None
+  if not (place / _METRICS).parent.exists():
+    return {}  # It had no figures and no notes.
+  try:
+    found = json.loads((place / _METRICS).read_text("utf-8"))
+  except (OSError, ValueError):
+    return None
+  return found if isinstance(found, dict) else None
+
+
+def _remove_half_deleted(folder: pathlib.Path) -> None:
+  """Removes what a kill has left of old checkpoints that were being removed.
+
+  Never the newest: that one is not removed, so it is damaged.
+  """
+  for _, place in checkpoint_folder.steps(folder)[:-1]:
+    if _metrics(place) is None:
+      shutil.rmtree(place, ignore_errors=True)
+
+
+def _folder(checkpoints: ocp.training.Checkpointer) -> pathlib.Path:
+  return pathlib.Path(os.path.realpath(str(checkpoints.directory)))
+
+
+def _abstract(leaf):
+  return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
+
+
+def _same(one, other) -> bool:
+  """Whether the parts that this process has are equal, bit by bit."""
+  pairs = zip(one.addressable_shards, other.addressable_shards, strict=True)
+  return all(
+    np.asarray(a.data).tobytes() == np.asarray(b.data).tobytes()
+    for a, b in pairs
+  )
 
 
 def _figure(metrics):

@@ -1,9 +1,13 @@
 """Checkpoints: the last few and the best stay; what is read is what was."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from hybridret_jax.ground import faults
 from hybridret_jax.training import checkpoint
 
 
@@ -48,3 +52,129 @@ def test_it_is_laid_out_as_asked(tmp_path):
     found = checkpoint.restore(checkpoints, like)
   assert found["w"].sharding == split
   np.testing.assert_array_equal(found["w"], np.arange(16.0))
+
+
+def save(folder, steps, *, size=3, **figures):
+  with checkpoint.open_folder(folder, keep=2) as checkpoints:
+    for step in steps:
+      checkpoint.save(
+        checkpoints,
+        {"w": jnp.full(size, float(step))},
+        step=step,
+        figure=figures.get(f"at_{step}"),
+        notes={"since_best": step},
+      )
+
+
+def listing(folder):
+  return sorted(
+    (str(path.relative_to(folder)), path.stat().st_mtime_ns)
+    for path in folder.rglob("*")
+  )
+
+
+def test_a_reader_changes_nothing(tmp_path):
+  """Not even what another process is writing, or has left."""
+  folder = tmp_path / "c"
+  save(folder, (1, 2), at_1=0.9)
+  (folder / "3.orbax-checkpoint-tmp-7").mkdir()
+  before = listing(folder)
+  found = checkpoint.saved(folder)
+  assert [(c.step, c.figure, c.notes) for c in found] == [
+    (1, 0.9, {"since_best": 1}),
+    (2, None, {"since_best": 2}),
+  ]
+  read, chosen = checkpoint.read_best(folder, {"w": jnp.zeros(3)})
+  assert chosen.step == 1
+  np.testing.assert_array_equal(read["w"], np.full(3, 1.0))
+  assert listing(folder) == before
+  assert checkpoint.saved(tmp_path / "none") == []
+  assert checkpoint.read_best(tmp_path / "none", {"w": jnp.zeros(3)}) is None
+  assert not (tmp_path / "none").exists()
+
+
+def test_a_checkpoint_that_goes_while_it_is_read_is_given_up(
+  tmp_path, monkeypatch
+):
+  folder = tmp_path / "c"
+  save(folder, (1, 2), at_1=0.9)
+  load = checkpoint.ocp.load
+
+  def vanishing(path, *arguments):
+    if path.endswith("/1"):
+      shutil.rmtree(path)
+    return load(path, *arguments)
+
+  monkeypatch.setattr(checkpoint.ocp, "load", vanishing)
+  _, chosen = checkpoint.read_best(folder, {"w": jnp.zeros(3)})
+  assert chosen.step == 2
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+  folder = tmp_path / "c"
+  save(folder, (1,))
+  for path in (folder / "1" / "state").rglob("*"):
+    if path.is_file():
+      path.write_bytes(b"")
+  with pytest.raises(faults.Fault, match="/c/1: cannot be read") as caught:
+    checkpoint.read_best(folder, {"w": jnp.zeros(3)})
+  assert "\n" not in str(caught.value)
+  with (
+    checkpoint.open_folder(folder) as checkpoints,
+    pytest.raises(faults.Fault, match="/c/1: cannot be read"),
+  ):
+    checkpoint.restore(checkpoints, {"w": jnp.zeros(3)})
+
+
+def test_what_a_kill_left_of_a_removed_checkpoint_is_gone(tmp_path):
+  folder = tmp_path / "c"
+  save(folder, (1, 2))
+  (folder / "1" / "metrics" / "metrics").unlink()
+  assert [c.step for c in checkpoint.saved(folder)] == [2]
+  with checkpoint.open_folder(folder) as checkpoints:
+    assert [c.step for c in checkpoints.checkpoints] == [2]
+  assert not (folder / "1").exists()
+
+
+@pytest.mark.parametrize(
+  "name",
+  [
+    *("a b", "q'u\"o", "[x]", "*s", "w?", "#", "%20", "ü中", "back\\slash"),
+    *("new\nline", "{x}", "$HOME", "x" * 200, "\udcff"),
+  ],
+)
+def test_any_path_is_read_again(name, tmp_path):
+  folder = tmp_path / name / "c"
+  with checkpoint.open_folder(folder) as checkpoints:
+    state = {"w": jnp.arange(4.0)}
+    checkpoint.save(checkpoints, state, step=1)
+    checkpoint.read_back(checkpoints, state, step=1)
+  read, _ = checkpoint.read_best(folder, state)
+  np.testing.assert_array_equal(read["w"], np.arange(4.0))
+
+
+def test_a_checkpoint_that_reads_as_something_else_is_refused(tmp_path):
+  with checkpoint.open_folder(tmp_path / "c") as checkpoints:
+    state = {"w": jnp.arange(4.0)}
+    checkpoint.save(checkpoints, state, step=1)
+    with pytest.raises(faults.Fault, match="reads as something else"):
+      checkpoint.read_back(checkpoints, {"w": jnp.arange(4.0) + 1}, step=1)
+
+
+def test_of_a_big_state_the_small_arrays_are_read_back(tmp_path, monkeypatch):
+  monkeypatch.setattr(checkpoint, "_READ_BACK", 64)
+  state = {"big": jnp.zeros(1000), "small": jnp.arange(4.0)}
+  with checkpoint.open_folder(tmp_path / "c") as checkpoints:
+    checkpoint.save(checkpoints, state, step=1)
+    checkpoint.read_back(checkpoints, {**state, "big": jnp.ones(1000)}, step=1)
+
+
+def test_a_second_run_in_the_folder_is_refused(tmp_path):
+  with (
+    checkpoint.open_folder(tmp_path / "c"),
+    pytest.raises(faults.Fault, match="another process trains"),
+    checkpoint.open_folder(tmp_path / "c"),
+  ):
+    pass
+  with checkpoint.open_folder(tmp_path / "c"):
+    pass
