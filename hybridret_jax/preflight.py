@@ -8,6 +8,7 @@ from typing import Any
 import ml_collections
 
 from hybridret_jax.assembly import plan_figures, plan_search, planned, settled
+from hybridret_jax.ground import writing
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.parallel import topologies
 
@@ -77,12 +78,10 @@ def plan(
     best = find(config, texts, slices, lambda number: attempt({key: number}))
     name = key.split(".")[-1]
     found = next((t for t in trials if t[name] == best), trials[-1])
-  print(text(found), flush=True)
   if workdir is not None:
-    workdir.mkdir(parents=True, exist_ok=True)
     saved = {"figures": found, "trials": trials}
-    path = workdir / FILE
-    path.write_text(json.dumps(saved, indent=2) + "\n", "utf-8")
+    writing.write(workdir / FILE, json.dumps(saved, indent=2) + "\n")
+  print(text(found), flush=True)
   return found["fits"]
 
 

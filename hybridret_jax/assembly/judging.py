@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import jax
 import ml_collections
 import numpy as np
 from jax.sharding import Mesh
@@ -20,6 +21,7 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.data import sources
+from hybridret_jax.ground import caching
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.retrieval import evaluation, store, uncertainty
 from hybridret_jax.retrieval.tasks import task as tasks
@@ -144,18 +146,30 @@ def _side(
     json.dumps([side, SHARD, encoded_by], sort_keys=True).encode()
     + store.hash_texts(items).encode()
   ).hexdigest()
-  vectors = corpus_encoding.encode(
-    texts,
-    # The vectors are kept, so the tokens need not be.
-    dataclasses.replace(encode_texts, cache=None),
-    params,
-    cache / key[:24],
-    side=side,
-    fingerprint=encoded_by,
-    shard_size=SHARD,
-    contexts=contexts,
-  )
-  return store.read(vectors)
+  encode_texts = dataclasses.replace(encode_texts, cache=None)
+  try:
+    vectors = corpus_encoding.encode(
+      texts,
+      # The vectors are kept, so the tokens need not be.
+      encode_texts,
+      params,
+      cache / key[:24],
+      side=side,
+      fingerprint=encoded_by,
+      shard_size=SHARD,
+      contexts=contexts,
+    )
+    return store.read(vectors)
+  except OSError as error:
+    # Processes of a job would part here; a corpus that streams has no room.
+    if jax.process_count() > 1 or len(texts) > IN_MEMORY:
+      raise
+    caching.say(cache, error.strerror or str(error))
+  return [
+    encode_texts(
+      params, texts, side, contexts=contexts, name=f"{task.name} {name}"
+    )
+  ]
 
 
 def encode_known(

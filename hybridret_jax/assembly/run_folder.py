@@ -8,6 +8,8 @@ import ml_collections
 
 from hybridret_jax.assembly import model, training_data
 from hybridret_jax.data import sources
+from hybridret_jax.data import tokenizer as tokenizers
+from hybridret_jax.ground import faults, writing
 from hybridret_jax.parallel import hosts
 
 _LOG = logging.getLogger(__name__)
@@ -47,10 +49,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
         " Give another --workdir, or the same settings to go on"
       )
   if hosts.is_first():
-    workdir.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    aside.write_text(config.to_json_best_effort(indent=2) + "\n", "utf-8")
-    aside.rename(path)
+    writing.write(path, config.to_json_best_effort(indent=2) + "\n")
 
 
 def tokenizer(
@@ -72,6 +71,17 @@ def tokenizer(
     hosts.sync("tokenizer")
   if not (folder / "tokenizer.json").is_file():
     raise ValueError(f"{folder}: no tokenizer yet; run --mode=train first")
+  # Runs of before that was written down have no hash of it.
+  if (folder / tokenizers.MADE_OF).is_file():
+    whole = tokenizers.is_trained(folder)
+  else:
+    whole = (folder / "tokenizer_config.json").is_file()
+  if not whole:
+    raise faults.Fault(
+      folder,
+      "the tokenizer is not the one that was trained",
+      "bring its files back, or train in a new --workdir",
+    )
   return folder
 
 

@@ -18,8 +18,10 @@ from hybridret_jax.data import (
   tokenizer,
 )
 from hybridret_jax.data.corpora import cldr
+from hybridret_jax.ground import caching
 from hybridret_jax.ground import languages as tags
 from hybridret_jax.parallel import hosts
+from hybridret_jax.training import checkpoint
 
 CLDR = "cldr:"
 
@@ -47,7 +49,7 @@ class TrainingData:
 
 def cache_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   """Where tokens, the embedded corpus and compiled programs are kept."""
-  return pathlib.Path(config.cache).expanduser()
+  return caching.place(str(config.cache))
 
 
 def languages(config: ml_collections.ConfigDict) -> tuple[str, ...]:
@@ -170,13 +172,17 @@ def train_tokenizer(
   corpus: sources.Corpus,
   folder: pathlib.Path,
 ) -> pathlib.Path:
-  """A tokenizer of the corpus's own texts, trained once into `folder`."""
-  if not (folder / "tokenizer.json").is_file():
-    config = settled.of(config)
-    texts = [config.data.query_prefix, config.data.passage_prefix]
-    tokenizer.train_unigram(
-      [t for t in texts if t] + list(corpus.texts),
-      vocab_size=config.model.tokenizer_size,
-      out=folder,
-    )
+  """A tokenizer of the corpus's own texts, trained once into `folder`.
+
+  One that is there is used if it was made so, or if there are checkpoints,
+  whose parameters are of its tokens.
+  """
+  if checkpoint.saved(folder.parent / "checkpoints"):
+    return folder
+  config = settled.of(config)
+  texts = [config.data.query_prefix, config.data.passage_prefix]
+  texts = [t for t in texts if t] + list(corpus.texts)
+  size = config.model.tokenizer_size
+  if not tokenizer.is_trained(folder, texts, vocab_size=size):
+    tokenizer.train_unigram(texts, vocab_size=size, out=folder)
   return folder

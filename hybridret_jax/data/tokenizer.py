@@ -5,10 +5,9 @@ import functools
 import hashlib
 import json
 import logging
-import os
 import pathlib
-import uuid
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,9 +17,10 @@ import tqdm
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from hybridret_jax.data import tokenizer_files
-from hybridret_jax.ground import faults
+from hybridret_jax.ground import caching, faults, writing
 
 FILE = tokenizer_files.FILE
+MADE_OF = "made_of.json"  # Beside a tokenizer of ours: its texts' hash.
 _LOG = logging.getLogger(__name__)
 _CHUNK = 2048  # texts between two steps of the progress bar
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R
@@ -100,11 +100,12 @@ class Tokenizer:
     tokenizer.json gives their segments; if it gives both 0, the second segment
     has `second_type`. With a `cache` folder the result is
     kept there under a hash of the tokenizer, the settings and the texts, and
-    the same call reads it back instead of tokenising.
+    the same call reads it back instead of tokenising. A file that cannot be
+    read is made again; without a place to write in nothing is kept.
 
     Raises:
-      ValueError: `max_length` leaves no room for text, a pair has a type that
-        the encoder has not, or the cached file cannot be read.
+      ValueError: `max_length` leaves no room for text, or a pair has a type that
+        the encoder has not.
     """
     special = self.backend.num_special_tokens_to_add(contexts is not None)
     if max_length <= special:
@@ -116,10 +117,11 @@ class Tokenizer:
       return self._encode(texts, contexts, prefix, max_length)
     key = self._key([*texts, *(contexts or ())], len(texts), prefix, max_length)
     path = pathlib.Path(cache) / f"{key}.npz"
-    if path.exists():
-      return _read(path)
-    tokens = self._encode(texts, contexts, prefix, max_length)
-    _write(path, tokens)
+    tokens = _read(path)
+    if tokens is None:
+      tokens = self._encode(texts, contexts, prefix, max_length)
+      with caching.tolerant(path.parent):
+        _write(path, tokens)
     return tokens
 
   def _key(self, texts, count, prefix, max_length):
@@ -262,6 +264,26 @@ def load(
   )
 
 
+def is_trained(
+  folder: str | pathlib.Path,
+  texts: Sequence[str] = (),
+  *,
+  vocab_size: int | None = None,
+) -> bool:
+  """Whether a tokenizer of ours is whole, and trained so if that is given."""
+  folder = pathlib.Path(folder)
+  try:
+    made = json.loads((folder / MADE_OF).read_text("utf-8"))
+    found = _sha256(folder / "tokenizer.json")
+    there = (folder / "tokenizer_config.json").is_file()
+    whole = there and made["sha256"] == found
+  except (OSError, ValueError, KeyError, TypeError):
+    return False
+  if vocab_size is None:
+    return whole
+  return whole and made.get("made_of") == _made_of(texts, vocab_size)
+
+
 def train_unigram(
   texts: Iterable[str], *, vocab_size: int, out: str | pathlib.Path
 ) -> None:
@@ -269,13 +291,16 @@ def train_unigram(
 
   It is laid out like XLM-R's: `<s>`, `<pad>`, `</s>`, `<unk>` are ids 0 to 3,
   `<mask>` is the last, and a text becomes `<s> ... </s>`. Few texts may yield
-  fewer than `vocab_size` tokens. The same texts give the same files.
+  fewer than `vocab_size` tokens. The same texts give the same files. The folder
+  appears whole, in the place of one that is there.
 
   Raises:
     ValueError: `vocab_size` is too small for the characters of the texts, or
       there are no texts.
   """
-  texts = [text.strip() for text in texts]
+  given = list(texts)
+  of = _made_of(given, vocab_size)
+  texts = [text.strip() for text in given]
   if not any(texts):
     raise ValueError("no text to train a tokenizer on; name a source of some")
   backend = tokenizers.Tokenizer(models.Unigram())
@@ -311,9 +336,6 @@ def train_unigram(
     special_tokens=[("<s>", 0), ("</s>", 2)],
   )
   backend.add_special_tokens(["<mask>"])
-  out = pathlib.Path(out)
-  out.mkdir(parents=True, exist_ok=True)
-  backend.save(str(out / "tokenizer.json"))
   config = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "model_max_length": 512,
@@ -328,7 +350,24 @@ def train_unigram(
     "model_input_names": ["input_ids", "attention_mask"],
   }
   text = json.dumps(config, indent=2) + "\n"
-  (out / "tokenizer_config.json").write_text(text)
+  with writing.replacing_folder(out) as folder:
+    backend.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(text, "utf-8")
+    made_of = {"made_of": of, "sha256": _sha256(folder / "tokenizer.json")}
+    (folder / MADE_OF).write_text(json.dumps(made_of) + "\n", "utf-8")
+
+
+def _made_of(texts, vocab_size) -> str:
+  digest = hashlib.sha256(f"{vocab_size}\n".encode())
+  for text in texts:
+    data = text.encode("utf-8", "surrogatepass")
+    digest.update(len(data).to_bytes(8, "little"))
+    digest.update(data)
+  return digest.hexdigest()
+
+
+def _sha256(path) -> str:
+  return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _in_fixed_order(backend):
@@ -435,7 +474,8 @@ def _pad_id(folder, names, backend):
   )
 
 
-def _read(path):
+def _read(path) -> Tokens | None:
+  """What is kept there, if it can be read."""
   try:
     with np.load(path) as file:
       return Tokens(
@@ -444,19 +484,19 @@ def _read(path):
         cut=int(file["cut"]),
         types=file.get("types"),
       )
-  except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-    raise ValueError(f"{path} cannot be read ({error}); delete it") from error
+  except FileNotFoundError:
+    return None
+  except (
+    *(ValueError, OSError, KeyError, EOFError, TypeError),
+    *(zipfile.BadZipFile, zlib.error, MemoryError),
+  ) as error:
+    _LOG.warning("%s: damaged (%s); it is made again.", path, error)
+    return None
 
 
 def _write(path, tokens):
-  path.parent.mkdir(parents=True, exist_ok=True)
-  # Aside and renamed, so that nobody reads half a file.
-  aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.npz")
-  try:
+  with writing.replacing(path) as aside:
     arrays = {"ids": tokens.ids, "offsets": tokens.offsets, "cut": tokens.cut}
     if tokens.types is not None:
       arrays["types"] = tokens.types
     np.savez(aside, **arrays)
-    os.replace(aside, path)
-  finally:
-    aside.unlink(missing_ok=True)

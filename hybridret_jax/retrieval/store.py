@@ -7,18 +7,18 @@ killed at any moment leaves finished shards and at worst one that is not named
 and is written again. The same vectors give the same bytes.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import logging
 import os
 import pathlib
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+from hybridret_jax.ground import writing
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -88,8 +88,9 @@ def open_store(
     dtype: of the files: float32, or float16 for half the room.
 
   Raises:
-    ValueError: the folder holds vectors of something else, its manifest cannot
-      be read, or a size is out of range.
+    ValueError: the folder holds vectors of something else, or a size is out of
+      range. A manifest that cannot be read vouches for nothing: all is encoded
+      anew, and that is said.
   """
   if num_texts < 1 or shard_size < 1 or dtype not in DTYPES:
     raise ValueError(
@@ -111,7 +112,10 @@ def open_store(
   if not path.exists():
     folder.mkdir(parents=True, exist_ok=True)
     return Store(folder, contents, {})
-  held, shards = _read_manifest(path)
+  found = _read_manifest(path)
+  if found is None:
+    return Store(folder, contents, {})
+  held, shards = found
   if "dimension" in held:
     contents["dimension"] = held["dimension"]
   differences = list(_differences(held, contents))
@@ -175,7 +179,7 @@ def write(
       f"shard {number}: vectors have shape {vectors.shape}, not {wanted}"
     )
   path = store.folder / f"{number:05}.npy"
-  with _replacing(path) as aside:
+  with writing.replacing(path) as aside:
     np.save(aside, np.asarray(vectors, store.contents["dtype"]))
     sha256 = _file_sha256(aside)
   store.shards[number] = {
@@ -185,7 +189,7 @@ def write(
     "texts_sha256": texts_sha256,
   }
   shards = [{"number": n, **shard} for n, shard in sorted(store.shards.items())]
-  with _replacing(store.folder / MANIFEST) as aside:
+  with writing.replacing(store.folder / MANIFEST) as aside:
     manifest = {**store.contents, "shards": shards}
     aside.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
@@ -241,10 +245,12 @@ def _read_manifest(path):
   try:
     held = json.loads(path.read_text(encoding="utf-8"))
     shards = {shard.pop("number"): shard for shard in held.pop("shards")}
-  except (ValueError, KeyError, TypeError, AttributeError) as error:
-    raise ValueError(
-      f"{path} cannot be read ({error!r}); delete the folder to encode anew"
-    ) from error
+  except (
+    *(ValueError, KeyError, TypeError, AttributeError),
+    *(RecursionError, OSError),
+  ) as error:
+    _LOG.warning("%s: damaged (%r); all is encoded again.", path, error)
+    return None
   return held, shards
 
 
@@ -258,29 +264,6 @@ def _differences(held, wanted, prefix=""):
       yield from _differences(one, other, f"{prefix}{key}.")
     else:
       yield f"{prefix}{key} is {one!r} there and {other!r} here"
-
-
-@contextlib.contextmanager
-def _replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Yields a new path that takes the place of `path`, flushed to the disk."""
-  for leftover in path.parent.glob(f".{path.stem}.*{path.suffix}"):
-    leftover.unlink(missing_ok=True)  # Of a writer that was killed.
-  aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
-  try:
-    yield aside
-    _flush(aside)
-    os.replace(aside, path)
-    _flush(path.parent)
-  finally:
-    aside.unlink(missing_ok=True)
-
-
-def _flush(path):
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
 
 
 def _file_sha256(path):

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from hybridret_jax.ground import writing
+
 
 def write_qrels(
   path: str | os.PathLike,
@@ -143,13 +145,9 @@ def _field(text: str) -> str:
 
 
 def _write(path: str | os.PathLike, lines: Iterable[str]) -> None:
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  aside = path.with_name(f".{os.getpid()}.{path.name}")
-  opener = gzip.open if path.suffix == ".gz" else open
-  try:
-    with opener(aside, "wt", encoding="utf-8", newline="\n") as file:
-      file.writelines(lines)
-    os.replace(aside, path)
-  finally:
-    aside.unlink(missing_ok=True)
+  opener = gzip.open if pathlib.Path(path).suffix == ".gz" else open
+  with (
+    writing.replacing(path) as aside,
+    opener(aside, "wt", encoding="utf-8", newline="\n") as file,
+  ):
+    file.writelines(lines)

@@ -140,14 +140,50 @@ def test_cache_tells_different_calls_apart(folder, tmp_path):
     assert all(path.suffix == ".npz" for path in tmp_path.iterdir())
 
 
-def test_a_broken_cache_is_named(folder, tmp_path):
+def test_a_broken_cache_is_made_again_and_said(folder, tmp_path, caplog):
   loaded = tokenizer.load(folder)
   asked = {"prefix": "", "max_length": 12, "cache": tmp_path}
-  loaded.encode(TEXTS, **asked)
+  first = loaded.encode(TEXTS, **asked)
   (kept,) = tmp_path.iterdir()
-  kept.write_bytes(kept.read_bytes()[:100])
-  with pytest.raises(ValueError, match=f"{kept} cannot be read .*; delete it"):
+  whole = kept.read_bytes()
+  for damaged in (b"", whole[:100], whole[:-100], b"PK" + whole[2:60]):
+    kept.write_bytes(damaged)
+    again = loaded.encode(TEXTS, **asked)
+    np.testing.assert_array_equal(again.ids, first.ids)
+    assert f"{kept}: damaged" in caplog.text
+    caplog.clear()
     loaded.encode(TEXTS, **asked)
+    assert not caplog.text  # It is whole again.
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_else(
+  folder, tmp_path, caplog
+):
+  loaded = tokenizer.load(folder)
+  (tmp_path / "file").touch()
+  asked = {"prefix": "", "max_length": 12}
+  kept = loaded.encode(TEXTS, **asked, cache=tmp_path / "file" / "tokens")
+  np.testing.assert_array_equal(kept.ids, loaded.encode(TEXTS, **asked).ids)
+  assert "nothing is kept there" in caplog.text
+
+
+def test_a_trained_tokenizer_is_known_whole(tmp_path):
+  out = tmp_path / "tokenizer"
+  tokenizer.train_unigram(TEXTS, vocab_size=300, out=out)
+  assert tokenizer.is_trained(out)
+  assert tokenizer.is_trained(out, TEXTS, vocab_size=300)
+  assert not tokenizer.is_trained(out, TEXTS, vocab_size=301)
+  assert not tokenizer.is_trained(out, TEXTS[1:], vocab_size=300)
+  whole = {path.name: path.read_bytes() for path in out.iterdir()}
+  assert len(whole) == 3
+  for name, data in whole.items():
+    (out / name).unlink()
+    assert not tokenizer.is_trained(out, TEXTS, vocab_size=300)
+    (out / name).write_bytes(data)
+  (out / "tokenizer.json").write_bytes(whole["tokenizer.json"] + b" ")
+  assert not tokenizer.is_trained(out)
+  tokenizer.train_unigram(TEXTS, vocab_size=300, out=out)
+  assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
 
 
 def test_training_gives_the_same_files_in_another_process(folder, tmp_path):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from hybridret_jax.ground import writing
 from hybridret_jax.retrieval import search, store
+from tests.ground import leftovers
 
 ENCODED_BY = {"parameters": "ab12", "encoder": {"num_layers": 2, "heads": 4}}
 TEXTS = [f"text {i}" for i in range(23)]
@@ -103,8 +105,9 @@ def test_what_a_killed_writer_left_is_overwritten(tmp_path):
   fill(opened(tmp_path), [1])
   # Killed between the two renames, and before that of shard 2.
   (tmp_path / "manifest.json").write_bytes(manifest)
-  (tmp_path / ".00002.0f.npy").write_bytes(b"half")
-  (tmp_path / ".manifest.0f.json").write_bytes(b"half")
+  leftovers.name(tmp_path, ".npy").write_bytes(b"half")
+  leftovers.name(tmp_path, ".json").write_bytes(b"half")
+  writing.tidy(tmp_path)  # As another process's first write.
   held = opened(tmp_path)
   assert store.missing(held) == [1, 2]
   store.read(fill(held, [1, 2]), verify=True)
@@ -153,12 +156,15 @@ def test_a_folder_of_something_else_is_refused(tmp_path, change, message):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"shards": [{}]}', "{}"])
-def test_a_manifest_that_cannot_be_read_is_named(tmp_path, text):
+def test_a_manifest_that_cannot_be_read_vouches_for_nothing(
+  tmp_path, text, caplog
+):
+  fill(opened(tmp_path), [0])
   (tmp_path / "manifest.json").write_text(text)
-  with pytest.raises(
-    ValueError, match=r"manifest.json cannot be read .* delete"
-  ):
-    opened(tmp_path)
+  held = opened(tmp_path)
+  assert "manifest.json: damaged" in caplog.text
+  assert store.missing(held) == [0, 1, 2]
+  store.read(fill(held, [0, 1, 2]), verify=True)
 
 
 def test_a_shard_of_another_shape_is_refused(tmp_path):

@@ -3,8 +3,6 @@
 import json
 import logging
 import pathlib
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 
 import ml_collections
@@ -15,6 +13,7 @@ from hybridret_jax.assembly.study import claims as study_claims
 from hybridret_jax.assembly.study import data as study_data
 from hybridret_jax.assembly.study import leases
 from hybridret_jax.data import composer
+from hybridret_jax.ground import writing
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,19 +34,15 @@ def prepare(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     lease_seconds=config.lease_seconds,
     waiting=lambda: _LOG.info("Another process prepares %s.", target),
   ):
-    for leftover in workdir.glob(".data-*"):
-      shutil.rmtree(leftover, ignore_errors=True)
     if target.is_dir():
       return
     _LOG.info("Preparing %s.", target)
-    aside = workdir / f".data-{uuid.uuid4().hex}"
-    aside.mkdir()
-    study_data.prepare(
-      aside,
-      folder=pathlib.Path(config.run.data.folder).expanduser(),
-      **config.data,
-    )
-    aside.rename(target)
+    with writing.replacing_folder(target) as aside:
+      study_data.prepare(
+        aside,
+        folder=pathlib.Path(config.run.data.folder).expanduser(),
+        **config.data,
+      )
 
 
 def whole(

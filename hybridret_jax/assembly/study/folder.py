@@ -10,7 +10,6 @@ import os
 import pathlib
 import shutil
 import socket
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ import ml_collections
 import hybridret_jax
 from hybridret_jax.assembly.study import cells as study_cells
 from hybridret_jax.assembly.study import leases
+from hybridret_jax.ground import writing
 
 STUDY = "study.json"
 CELL = "cell.json"
@@ -248,14 +248,7 @@ def table(
 
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Writes a file whole or not at all, on a disk that machines share."""
-  path.parent.mkdir(parents=True, exist_ok=True)
-  # Ids of processes are not told apart over machines.
-  aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-  try:
-    aside.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    os.replace(aside, path)
-  finally:
-    aside.unlink(missing_ok=True)
+  writing.write(path, json.dumps(value, indent=1) + "\n")
 
 
 def _differences(before, now) -> Iterator[str]:

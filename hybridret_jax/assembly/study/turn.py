@@ -18,6 +18,7 @@ from jax.experimental import multihost_utils
 from hybridret_jax.assembly.study import cells as study_cells
 from hybridret_jax.assembly.study import child_processes, leases
 from hybridret_jax.assembly.study import folder as study_folder
+from hybridret_jax.ground import ends
 from hybridret_jax.parallel import hosts
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def turn(
       study_folder.begin(workdir, cell)
       yield
   except Exception as error:
-    traceback.print_exc()
+    print(f"error: {ends.line(error)}", file=sys.stderr)
     _name(folder, lease, error)
     if lease:
       leases.give_back(lease)

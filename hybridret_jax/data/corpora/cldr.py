@@ -11,17 +11,18 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
+import logging
 import pathlib
-import shutil
-import tempfile
 
 from hybridret_jax.data.corpora import cldr_items
+from hybridret_jax.ground import writing
 
 LANGUAGES = cldr_items.LANGUAGES
 
 _HERE = pathlib.Path(__file__).parent
+_LOG = logging.getLogger(__name__)
 _STAMP = "stamp.json"
+_SIZES = "sizes.json"
 _VALIDATION_ITEMS = 200
 
 
@@ -34,40 +35,30 @@ def write(folder, *, seed=0):
   `test` asks once about every item, `validation` about 200 of them. `seed`
   decides which item gets which of several forms. The same arguments and the
   same version of Babel write the same bytes; a folder that is complete is left
-  as it is. Raises FileExistsError where `folder` holds something else.
+  as it is, one that was damaged is written again, and that is said. Raises
+  FileExistsError where `folder` holds something else.
   """
   folder = pathlib.Path(folder)
   stamp = _stamp(seed)
   if folder.exists():
-    if _read_stamp(folder) == stamp:
-      return
+    found = _read_stamp(folder)
+    if found == stamp:
+      if _sizes(folder) == _read_stamp(folder, _SIZES):
+        return
+      _LOG.warning("%s: damaged; it is written again.", folder)
     if any(folder.iterdir()) and not (folder / _STAMP).exists():
       raise FileExistsError(
         f"{folder} holds files that are not of this corpus; name another "
         "folder or empty it"
       )
-  folder.parent.mkdir(parents=True, exist_ok=True)
-  aside = tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent)
   try:
-    _write_all(pathlib.Path(aside), seed=seed)
-    (pathlib.Path(aside) / _STAMP).write_text(json.dumps(stamp) + "\n")
-    os.chmod(aside, 0o755)
-    _replace(aside, folder, stamp)
-  except BaseException:
-    shutil.rmtree(aside, ignore_errors=True)
-    raise
-
-
-def _replace(aside, folder, stamp):
-  """Puts `aside` in the place of `folder`, unless another process just has."""
-  try:
-    if folder.exists() and _read_stamp(folder) != stamp:
-      shutil.rmtree(folder)
-    os.replace(aside, folder)
+    with writing.replacing_folder(folder) as aside:
+      _write_all(aside, seed=seed)
+      (aside / _STAMP).write_text(json.dumps(stamp) + "\n")
+      (aside / _SIZES).write_text(json.dumps(_sizes(aside)) + "\n")
   except OSError:
-    if _read_stamp(folder) != stamp:
+    if _read_stamp(folder) != stamp:  # Another process was faster.
       raise
-    shutil.rmtree(aside)
 
 
 def _stamp(seed):
@@ -83,10 +74,18 @@ def _stamp(seed):
   }
 
 
-def _read_stamp(folder):
+def _sizes(folder):
+  """Bytes of each file that is read."""
+  return {
+    path.relative_to(folder).as_posix(): path.stat().st_size
+    for path in sorted(folder.glob("*/*"))
+  }
+
+
+def _read_stamp(folder, name=_STAMP):
   try:
-    return json.loads((folder / _STAMP).read_text())
-  except (FileNotFoundError, json.JSONDecodeError):
+    return json.loads((folder / name).read_text("utf-8"))
+  except (FileNotFoundError, ValueError):
     return None
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums
+
+from hybridret_jax.ground import writing
 
 tf.config.set_visible_devices([], "GPU")  # TensorFlow only writes files here.
 
@@ -81,13 +82,8 @@ def to_folder(
       )
       article["paragraphs"].append(_paragraph(example))
     path = folder / f"{language}.json"
-    aside = folder / f".{language}.json.{os.getpid()}"
     text = json.dumps({"data": list(articles.values())}, ensure_ascii=False)
-    try:
-      aside.write_text(text, encoding="utf-8")
-      os.replace(aside, path)
-    finally:
-      aside.unlink(missing_ok=True)
+    writing.write(path, text)
     written.append(path)
   return written
 

@@ -9,6 +9,7 @@ from hybridret_jax import defaults
 from hybridret_jax.assembly.study import check as study_check
 from hybridret_jax.assembly.study import leases
 from tests.assembly.study.data_test import SETTINGS, folder  # noqa: F401
+from tests.ground import leftovers
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def test_data_are_made_once(config, tmp_path):
   (tmp_path / "data" / "manifest.json").write_text("as it was")
   study_check.prepare(config, tmp_path)
   assert files(tmp_path)["data/manifest.json"] == b"as it was"
-  assert not list(tmp_path.glob(".data-*"))
+  assert not list(tmp_path.glob(".hybridret-*"))
 
 
 def test_what_a_killed_process_left_is_made_anew(config, tmp_path):
-  left = tmp_path / ".data-1234" / "legal"
+  left = leftovers.name(tmp_path) / "legal"
   left.mkdir(parents=True)
   study_check.prepare(config, tmp_path)
   assert not left.exists()
