@@ -3,9 +3,7 @@
 import importlib.util
 import json
 import logging
-import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,12 +14,14 @@ import numpy as np
 from hybridret_jax.assembly import (
   judging,
   model,
+  places,
   probes,
   run_folder,
   settled,
   trained,
   training_data,
 )
+from hybridret_jax.ground import writing
 from hybridret_jax.models import folder as folders
 from hybridret_jax.models import huggingface
 from hybridret_jax.parallel import hosts
@@ -36,11 +36,14 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 
   The folder is written aside, loaded back (through sentence-transformers too,
   where that is installed) with nothing but what it says itself, and compared
-  on the texts of `probes`; only then does it appear under its name.
+  on the texts of `probes`; only then does it appear under its name. What it
+  takes the place of is an export, see `places.export_target`.
 
   Raises:
-    ValueError: no checkpoint, or a loaded-back model that does not agree.
+    ValueError: no checkpoint, a place that may not be written, or a loaded-back
+      model that does not agree.
   """
+  places.export_target(workdir, config.export.folder)
   config = settled.of(config)
   mesh = meshes.make(**config.mesh)
   corpus = None
@@ -60,20 +63,16 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _export(config, workdir, made, params, step, asked, expected):
-  target = workdir / config.export.folder
-  with tempfile.TemporaryDirectory(
-    dir=workdir, prefix=".export-", ignore_cleanup_errors=True
-  ) as aside:
-    folder = pathlib.Path(aside) / "export"
-    folder.mkdir()
+  target = places.export_target(workdir, config.export.folder)
+  with writing.replacing_folder(target) as folder:
     _write(made, params, folder)
     _check(config, folder, asked, expected)
     card = _card(config, made, workdir, step)
     for place in _towers(folder).values():
-      (place / "README.md").write_text(card, "utf-8")
-    if target.exists():
-      os.rename(target, pathlib.Path(aside) / "before")
-    os.rename(folder, target)
+      writing.show(place / "README.md", card)
+    places.mark(folder, step=step)
+    # Somebody may have put something there meanwhile.
+    places.export_target(workdir, config.export.folder)
   print(f"Exported step {step} to {target}")
 
 

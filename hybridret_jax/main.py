@@ -4,7 +4,15 @@ import logging
 import os
 import pathlib
 import sys
+import threading
+import traceback
+from typing import NoReturn
 
+from hybridret_jax.ground import display, ends, terminal
+
+if __name__ == "__main__":
+  # Before any library takes the streams as they are, or opens a file.
+  terminal.hold()
 # Read by TensorFlow when it is first imported, by whatever library.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -76,10 +84,32 @@ _UTILISATION = flags.DEFINE_float(
   "utilisation", 0.4, "Share of the peak at which a plan bounds pairs/s."
 )
 
+# Flags of one mode only, by mode; all others go with every one.
+_FLAGS_OF = {
+  "study": ("cell", "shard", "report_only", "join", "dry_run"),
+  "report": ("runs", "baseline"),
+  "plan": (
+    *("topology", "search", "mean_tokens", "shortest_text", "utilisation"),
+  ),
+}
+_PRINTING = ("search", "plan")  # Their answer is what they print.
+_INTERRUPTED = 130  # As of a process that SIGINT ends.
+
 
 def main(argv: list[str]) -> None:
+  """Runs what the flags say."""
   arguments = argv[1:]
   mode = _MODE.value
+  _check_flags(mode, arguments)
+  _quiet()
+  _do(mode, arguments)
+  why = terminal.lost()
+  if why is not None and mode in _PRINTING:
+    raise OSError(why.errno, why.strerror, "standard output")
+
+
+def _check_flags(mode: str | None, arguments: list[str]) -> None:
+  """Raises a UsageError of flags that do not go together."""
   if mode == "search":
     if len(arguments) != 1:
       raise app.UsageError('search takes one query: --mode=search "QUERY"')
@@ -87,10 +117,25 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(
       f"unexpected argument {arguments[0]!r}: write --flag=value"
     )
+  for of_mode, names in _FLAGS_OF.items():
+    given = [f"--{n}" for n in names if _is_given(n)]
+    if given and mode != of_mode:
+      now = f"--mode={mode}" if mode else "a run (no --mode)"
+      raise app.UsageError(
+        f"{', '.join(given)}: of --mode={of_mode}, and {now} does not use it;"
+        " leave it out or change the mode"
+      )
   if _CONFIG.value is None and mode != "report":
     raise app.UsageError("--config is missing; give a file of configs/")
+  if _CONFIG.value is not None and mode == "report":
+    raise app.UsageError(
+      "--config: --mode=report reads what the runs have saved, and no config;"
+      " leave it out"
+    )
   if _WORKDIR.value is None and mode != "plan":
     raise app.UsageError("--workdir is missing; give the folder of the run")
+  if not _WORKDIR.value and mode != "plan":
+    raise app.UsageError("--workdir is empty; give the folder of the run")
   is_study = _CONFIG.value is not None and "grids" in _CONFIG.value
   if mode != "report" and is_study != (mode == "study"):
     raise app.UsageError(
@@ -105,16 +150,11 @@ def main(argv: list[str]) -> None:
       f"--workdir={_WORKDIR.value}: only folders are written; mount the bucket"
       " and give its folder (docs/running.md)"
     )
-  _quiet()
-  try:
-    _do(mode, arguments)
-  except (ValueError, FileNotFoundError, FloatingPointError) as error:
-    if os.environ.get("HYBRIDRET_TRACEBACK"):
-      raise
-    from hybridret_jax.parallel import hosts
 
-    print(f"error: {error}", file=sys.stderr)
-    hosts.leave(1)
+
+def _is_given(name: str) -> bool:
+  flag = flags.FLAGS[name]
+  return bool(flag.present) and flag.value != flag.default
 
 
 def _do(mode: str | None, arguments: list[str]) -> None:
@@ -133,7 +173,7 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     _study(workdir)
     return
   from hybridret_jax import evaluate, export, search, train
-  from hybridret_jax.assembly import check, devices
+  from hybridret_jax.assembly import check, devices, places
   from hybridret_jax.parallel import hosts
 
   verbs = {
@@ -143,6 +183,10 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   }
   config = _CONFIG.value
   modes = [mode] if mode in verbs else list(verbs) if mode is None else []
+  if modes:
+    places.check_run(workdir)
+  if "export" in modes:
+    places.export_target(workdir, config.export.folder)
   devices.start(config)
   if not hosts.is_first():
     logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
@@ -193,25 +237,80 @@ def _plan() -> None:
 
 
 def _quiet() -> None:
-  """Shows what this package says; of its libraries, warnings only."""
+  """Shows what this package says; of its libraries, warnings in a line."""
   if not flags.FLAGS["verbosity"].present:
     absl_logging.set_verbosity(absl_logging.WARNING)
   ours = logging.getLogger("hybridret_jax")
   ours.setLevel(logging.INFO)
   ours.propagate = False
   handler = logging.StreamHandler()
-  handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+  handler.setFormatter(_Visible("%(asctime)s %(message)s", "%H:%M:%S"))
   ours.handlers = [handler]
+  theirs = logging.StreamHandler()
+  theirs.setFormatter(ends.FirstLine("%(levelname)s %(name)s: %(message)s"))
+  logging.getLogger().handlers = [theirs]
+  if not ends.wants_traceback():
+    # What threads and finalizers of libraries raise is no news of the run's.
+    threading.excepthook = lambda given: _keep(given.exc_value)
+    sys.unraisablehook = lambda given: _keep(given.exc_value)
+
+
+class _Visible(logging.Formatter):
+  """Our records: several lines may be, other control characters not."""
+
+  def format(self, record: logging.LogRecord) -> str:
+    return display.visible_lines(super().format(record))
+
+
+def _keep(error: BaseException | None) -> None:
+  if error is not None:
+    ends.keep("".join(traceback.format_exception(error)))
+
+
+def _end(error: BaseException) -> NoReturn:
+  """Says in a line what ended the process, and ends it.
+
+  At once: what libraries have to say about their own ends would follow.
+  """
+  if ends.wants_traceback():
+    traceback.print_exception(error)
+  if isinstance(error, KeyboardInterrupt):
+    text, status = "interrupted; the same command goes on", _INTERRUPTED
+  else:
+    text, status = f"error: {ends.line(error)}", 1
+  print(text, file=sys.stderr)
+  terminal.flush()
+  os._exit(status)
 
 
 def run() -> None:
-  """Parses the flags and runs; a misspelt one names the nearest right one."""
+  """Parses the flags and runs; whatever comes up ends in a line."""
   try:
     app.run(main)
-  except (AttributeError, KeyError) as error:
-    # ml_collections raises these while flags are parsed.
-    print(f"error: {error.args[0] if error.args else error}", file=sys.stderr)
+  except (Exception, KeyboardInterrupt) as error:
+    if isinstance(error, KeyboardInterrupt) or flags.FLAGS.is_parsed():
+      _end(error)
+    # ml_collections and config files raise what they like.
+    print(f"error: {_flag_problem(error)}", file=sys.stderr)
     sys.exit(1)
+
+
+def _flag_problem(error: Exception) -> str:
+  """What is wrong with --config or a flag that names a setting of it."""
+  said = str(error.args[0] if error.args else error)
+  if isinstance(error, AttributeError):
+    return said
+  if not isinstance(error, KeyError):
+    return f"--config: {type(error).__name__}: {said}"
+  given = [
+    argument.split("=")[0]
+    for argument in sys.argv[1:]
+    if argument.startswith("--config.")
+    and said in argument.split("=")[0].split(".")
+  ]
+  if " " in said or not given:
+    return f"--config: {said}"
+  return f"{given[0]}: the config has no {said!r} there; its file lists all"
 
 
 if __name__ == "__main__":

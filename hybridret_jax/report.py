@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from hybridret_jax.assembly import detail
+from hybridret_jax.assembly import detail, places
 from hybridret_jax.ground import writing
 from hybridret_jax.reporting import (
   comparison,
@@ -48,10 +48,12 @@ def report(
     ValueError: no task is common to all, two runs have one name, or the
       baseline is none of the systems.
   """
+  tasks = _tasks(runs)
+  places.check_report(out, tuple(tasks))
   pages = []
   costs = {run.resolve().name: throughput.of_run(run) for run in runs}
   cost_table = throughput.markdown(costs)
-  for task in _tasks(runs):
+  for task in tasks:
     folders = {run: run / "results" / task for run in runs}
     entries = _entries(folders)
     compared = _compare(folders, entries, baseline)
@@ -59,7 +61,7 @@ def report(
     comparison.save(folder, entries, compared)
     figures.save_comparison(folder, entries, compared)
     if cost_table:
-      writing.write(folder / "training_cost.md", cost_table)
+      writing.show(folder / "training_cost.md", cost_table)
     title = f"{task}: {', '.join(run.resolve().name for run in runs)}"
     pages.append(
       page.save(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
+from hybridret_jax.assembly import places
 from hybridret_jax.assembly.study import cells as study_cells
 from hybridret_jax.assembly.study import child_processes, leases
 from hybridret_jax.assembly.study import folder as study_folder
@@ -67,6 +68,7 @@ def study(
   workdir = workdir.absolute()
   cells = study_cells.cells(config)
   mine = _share(cells, shard)
+  places.check_study(workdir)
   study_folder.claim(config, cells, workdir)
   if dry_run:
     return _check(config, cells, workdir)

@@ -104,8 +104,8 @@ class Tokenizer:
     read is made again; without a place to write in nothing is kept.
 
     Raises:
-      ValueError: `max_length` leaves no room for text, or a pair has a type that
-        the encoder has not.
+      ValueError: `max_length` leaves no room for text, or a pair has a type
+        that the encoder has not.
     """
     special = self.backend.num_special_tokens_to_add(contexts is not None)
     if max_length <= special:

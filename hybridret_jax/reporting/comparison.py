@@ -37,7 +37,7 @@ def save(
     ("comparison.tex", latex(entries, comparison)),
   ):
     paths.append(pathlib.Path(folder) / name)
-    writing.write(paths[-1], text)
+    writing.show(paths[-1], text)
   return paths
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import tabulate
 
+from hybridret_jax.ground import display
+
 SHOWN = 80  # Letters of a candidate.
 
 
@@ -24,5 +26,5 @@ def table(candidates: Sequence[dict[str, Any]]) -> str:
 
 
 def _beginning(text: str) -> str:
-  line = " ".join(text.split())
+  line = display.visible(" ".join(text.split()))
   return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

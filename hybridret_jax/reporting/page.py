@@ -37,7 +37,7 @@ def save(
 ) -> pathlib.Path:
   """Writes what `render` makes and says where it is."""
   path = pathlib.Path(path)
-  writing.write(path, render(entries, compared, title=title, costs=costs))
+  writing.show(path, render(entries, compared, title=title, costs=costs))
   return path
 
 

@@ -52,7 +52,7 @@ def save(folder: str | os.PathLike, results: dict[str, Any]) -> None:
   clean = _without_nan(results)
   text = json.dumps(clean, indent=2, ensure_ascii=False, allow_nan=False)
   for name, figures in clean["systems"].items():
-    writing.write(folder / f"matrix_{slug(name)}.csv", matrix_csv(figures))
+    writing.show(folder / f"matrix_{slug(name)}.csv", matrix_csv(figures))
   writing.write(folder / FILE, text + "\n")
 
 

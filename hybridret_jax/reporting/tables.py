@@ -57,7 +57,7 @@ BIAS = {
 def save(folder: str | os.PathLike, saved: dict[str, Any]) -> pathlib.Path:
   """Writes summary.md into `folder` and says where it is."""
   path = pathlib.Path(folder) / "summary.md"
-  writing.write(path, summary(saved))
+  writing.show(path, summary(saved))
   return path
 
 

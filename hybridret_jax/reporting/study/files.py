@@ -37,9 +37,9 @@ def save(folder: str | os.PathLike, study: Mapping[str, Any]) -> pathlib.Path:
   for name, text, drawing in drawings(study):
     figures.write(folder / name, drawing)
     pictures[name] = text
-  writing.write(folder / "study.md", markdown(study, pictures))
-  writing.write(folder / "study.tex", latex(study))
-  writing.write(folder / PAGE, study_page.render(study))
+  writing.show(folder / "study.md", markdown(study, pictures))
+  writing.show(folder / "study.tex", latex(study))
+  writing.show(folder / PAGE, study_page.render(study))
   whole = json.dumps(study, indent=1, ensure_ascii=False, allow_nan=False)
   writing.write(folder / "study.json", whole + "\n")
   return folder / PAGE
