@@ -147,9 +147,22 @@ def test_the_same_seed_writes_the_same_bytes(folder, tmp_path):
 def test_a_complete_folder_is_left_as_it_is(tmp_path):
   cldr.write(tmp_path / "cldr")
   path = tmp_path / "cldr" / "pairs" / "en.jsonl"
-  path.write_text("touched")
+  before = path.stat().st_ino
   cldr.write(tmp_path / "cldr")
-  assert path.read_text() == "touched"
+  assert path.stat().st_ino == before
+
+
+def test_a_damaged_folder_is_written_again_and_that_is_said(tmp_path, caplog):
+  cldr.write(tmp_path / "cldr")
+  path = tmp_path / "cldr" / "pairs" / "en.jsonl"
+  whole = path.read_bytes()
+  path.write_bytes(whole[:-100])
+  cldr.write(tmp_path / "cldr")
+  assert path.read_bytes() == whole
+  path.unlink()
+  cldr.write(tmp_path / "cldr")
+  assert path.read_bytes() == whole
+  assert caplog.text.count("damaged; it is written again") == 2
 
 
 def test_a_folder_of_another_seed_is_written_anew(folder, tmp_path):
