@@ -71,7 +71,7 @@ def main() -> None:
     ("legal", args.legal, args.legal_languages),
   ):
     corpus = sources.read(
-      [_place(args.data, spec) for spec in specs], languages=languages
+      [place(args.data, spec) for spec in specs], languages=languages
     )
     tokens = _encode(corpus, text_tokenizer, args)
     labels = identity.Labels(corpus, pair_tokens.identities(tokens))
@@ -247,7 +247,7 @@ def _encode(corpus, text_tokenizer, args):
   )
 
 
-def _place(folder, spec):
+def place(folder, spec):
   if spec.startswith(records.QUERIES):
     return records.QUERIES + str(folder / spec.removeprefix(records.QUERIES))
   return str(folder / spec)
