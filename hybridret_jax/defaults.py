@@ -122,6 +122,12 @@ def get_config() -> ml_collections.ConfigDict:
   config.evaluation = ml_collections.ConfigDict()
   config.evaluation.tasks = ()  # xquad_r:FOLDER, jsonl:FOLDER, cldr:PART.
   config.evaluation.candidates = "sentence"  # Or "sentence_paragraph".
+  # Candidates that are the same to the encoder: "apart" ranks each by itself,
+  # "relevant" takes the copies of what is relevant for relevant.
+  config.evaluation.identical_candidates = "apart"
+  # Whether a query that is a candidate too, with the same id and text, is left
+  # out of its own rankings.
+  config.evaluation.leave_out_query = False
   # trained, untrained; each also with _means_subtracted or _lir_1, _lir_2, and
   # those with _on_training_texts (else estimated on the task's own texts).
   config.evaluation.systems = (

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 from hybridret_jax.assembly import (
   detail,
+  encoding,
   judging,
   model,
   run_folder,
@@ -42,6 +43,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   notice.
   """
   config = settled.of(config)
+  specs = tasks.distinct(config, config.evaluation.tasks)
   mesh = meshes.make(**config.mesh)
   wanted = _wanted(config, workdir)
   whole, corpus, held = None, None, None
@@ -58,10 +60,11 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     origin: _parameters(origin, config, made, mesh, workdir)
     for origin in dict.fromkeys(system.origin for system in wanted)
   }
-  for spec in config.evaluation.tasks:
-    task = tasks.load(config, spec, held)
+  encode_texts = judging.encoder(config, made, mesh)
+  for spec in specs:
+    task = judging.settle(config, tasks.load(config, spec, held), encode_texts)
     judged, seconds = _judge(
-      config, task, wanted, parameters, made, mesh, corpus
+      config, task, wanted, parameters, encode_texts, corpus
     )
     saved = _results(config, spec, task, made)
     saved |= {
@@ -78,12 +81,10 @@ def _judge(
   task: task_lib.Task,
   wanted: list[systems.System],
   parameters: dict[str, tuple[Any, int | None]],
-  made: model.Model,
-  mesh: Mesh,
+  encode_texts: encoding.TextEncoder,
   corpus: sources.Corpus | None,
 ) -> tuple[dict[str, evaluation.Judged], dict[str, float]]:
   """(what was found by system, seconds); a text is encoded once."""
-  encode_texts = judging.encoder(config, made, mesh)
   judged, seconds = {}, {}
   for origin, (params, _) in parameters.items():
     mine = [system for system in wanted if system.origin == origin]
@@ -111,7 +112,7 @@ def _judge(
         task,
         vectors,
         system,
-        mesh=mesh,
+        mesh=encode_texts.mesh,
         known=known,
         seen=training_data.languages(config),
         depth=config.evaluation.depth,

@@ -6,9 +6,10 @@ import pathlib
 import sys
 import threading
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from hybridret_jax.ground import display, ends, terminal
+from hybridret_jax.ground import arguments as command_line
+from hybridret_jax.ground import display, ends, faults, terminal
 
 if __name__ == "__main__":
   # Before any library takes the streams as they are, or opens a file.
@@ -102,6 +103,7 @@ def main(argv: list[str]) -> None:
   mode = _MODE.value
   _check_flags(mode, arguments)
   _quiet()
+  _check_repeated(sys.argv[1:])
   _do(mode, arguments)
   why = terminal.lost()
   if why is not None and mode in _PRINTING:
@@ -197,6 +199,34 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     found = search.search(config, workdir, arguments[0])
     if hosts.is_first():
       print(found)
+
+
+def _check_repeated(words: list[str]) -> None:
+  """Refuses a list that is given twice; of other flags the last one counts.
+
+  The lists would be put together, or one of them dropped, as the flag goes.
+  """
+  for name in command_line.repeated(words):
+    value = _value(name)
+    if isinstance(value, list | tuple):
+      raise faults.Fault(
+        f"--{name}",
+        "it is given more than once",
+        "give all that it is to hold at once",
+      )
+    logging.getLogger("hybridret_jax").warning(
+      "--%s is given more than once; the last one counts: %r", name, value
+    )
+
+
+def _value(name: str) -> object:
+  """What a flag or a setting of the config came to."""
+  if name in flags.FLAGS:
+    return flags.FLAGS[name].value
+  value: Any = {"config": _CONFIG.value}
+  for part in name.split("."):
+    value = value.get(part) if hasattr(value, "get") else None
+  return value
 
 
 def _study(workdir: pathlib.Path) -> None:

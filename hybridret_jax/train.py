@@ -193,8 +193,11 @@ def _validator(config, made, held, mesh):
   if not config.validation.task:
     return None
   specs = dict.fromkeys((config.validation.task, *config.validation.also))
-  judged = {spec: tasks.load(config, spec, held) for spec in specs}
   encode_texts = judging.encoder(config, made, mesh)
+  judged = {
+    spec: judging.settle(config, tasks.load(config, spec, held), encode_texts)
+    for spec in tasks.distinct(config, tuple(specs))
+  }
   as_it_is = systems.parse("trained")
 
   def validate(params: Any) -> tuple[float, dict[str, float]]:

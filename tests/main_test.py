@@ -376,6 +376,15 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, cache):
     (["--config.evaluation.tasks=('beir:x',)"], "no known kind"),
     (["--config.model.init=not/there/x"], "no folder and no hub id"),
     (["--config.data.languages=('en','xx1')"], "'xx1'"),
+    (["--config.data.languages=('iw','he')"], "'iw' and 'he' are one language"),
+    (
+      ["--config.evaluation.tasks=('jsonl:a/x','jsonl:b/x')"],
+      "'jsonl:a/x' and 'jsonl:b/x' are both filed under 'x'",
+    ),
+    (
+      ["--config.data.sources=('a',)", "--config.data.sources=('b',)"],
+      "--config.data.sources: it is given more than once; give all",
+    ),
   ],
 )
 def test_what_is_wrong_is_told_with_its_mend(arguments, said, tmp_path, cache):

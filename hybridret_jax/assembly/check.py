@@ -26,6 +26,7 @@ from hybridret_jax.models import (
 )
 from hybridret_jax.parallel import mesh
 from hybridret_jax.retrieval import evaluation, metrics
+from hybridret_jax.retrieval.tasks import copies, xquad_r
 from hybridret_jax.training import loss, optimizer
 
 # Sections that are handed on as keyword arguments, and to what.
@@ -167,7 +168,8 @@ def _choices(config) -> Iterator[str]:
     ("loss.directions", loss.DIRECTIONS),
     ("loss.same_group", loss.SAME_GROUP),
     ("optimizer.schedule", optimizer.SCHEDULES),
-    ("evaluation.candidates", ("sentence", "sentence_paragraph")),
+    ("evaluation.candidates", xquad_r.CANDIDATES),
+    ("evaluation.identical_candidates", copies.CHOICES),
   ):
     if _at(config, key) not in allowed:
       yield f"{key} is {_at(config, key)!r}; choose from {', '.join(allowed)}"
@@ -295,6 +297,12 @@ def _data(config, modes) -> Iterator[str]:
   wanted = list(config.evaluation.tasks) if "evaluate" in modes else []
   if "train" in modes and config.validation.task:
     wanted += [config.validation.task, *config.validation.also]
+  evaluated = [*config.evaluation.tasks] if "evaluate" in modes else []
+  others = [spec for spec in dict.fromkeys(wanted) if spec not in evaluated]
+  try:
+    tasks.distinct(config, evaluated + others)
+  except ValueError as error:
+    yield str(error)
   if tasks.HELD_OUT in wanted and not config.validation.share:
     yield "validation.share is 0, so no block is held out; use 0.02 or so"
   for task in wanted:

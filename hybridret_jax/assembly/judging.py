@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 import time
@@ -24,6 +25,7 @@ from hybridret_jax.data import sources
 from hybridret_jax.ground import caching
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.retrieval import evaluation, store, uncertainty
+from hybridret_jax.retrieval.tasks import copies, own
 from hybridret_jax.retrieval.tasks import task as tasks
 
 MEAN = "mean"  # Of the settings' mAP: what checkpoints are chosen by.
@@ -85,6 +87,41 @@ def tokens_per_call(mesh: Mesh) -> int:
   """
   on_cpu = mesh.devices.flat[0].platform == "cpu"
   return (1024 if on_cpu else 8192) * meshes.slices(mesh)
+
+
+def settle(
+  config: ml_collections.ConfigDict,
+  task: tasks.Task,
+  encode_texts: encoding.TextEncoder,
+) -> tasks.Task:
+  """The task with what the config says of copies and of queries in the corpus.
+
+  Candidates are copies where their tokens are the same, after prefix and cut;
+  of a corpus that streams by only those with the same text.
+  """
+  identity_N = None
+  if task.num_candidates <= IN_MEMORY:
+    ids, offsets = _tokens_of_candidates(task, encode_texts)
+    identity_N = copies.digests(
+      ids[begin:end].tobytes() for begin, end in itertools.pairwise(offsets)
+    )
+  evaluated = config.evaluation
+  return copies.settle(
+    own.settle(task, leave_out=evaluated.leave_out_query),
+    identity_N,
+    count_as=evaluated.identical_candidates,
+  )
+
+
+def _tokens_of_candidates(task, encode_texts):
+  tokens = encode_texts.tokenizer.encode(
+    task.candidate_texts,
+    contexts=task.candidate_context,
+    prefix=encode_texts.prefixes["passage"],
+    max_length=encode_texts.max_lengths["passage"],
+    cache=encode_texts.cache,
+  )
+  return tokens.ids, tokens.offsets.tolist()
 
 
 def encode(
@@ -226,6 +263,16 @@ def judge(
     seen: languages that were trained on.
     depth: how much of each ranking to list.
   """
+  for side, found in (
+    ("query", vectors.queries),
+    ("candidate", vectors.candidates),
+  ):
+    zeros = evaluation.zero_vectors(found)
+    if zeros:
+      raise ValueError(
+        f"{task.name}: {zeros} {side} vectors of {system.origin} are zero, so"
+        " all that they are compared with would tie; look for a diverged model"
+      )
   q_QD = system.apply(
     vectors.queries, task.query_language, known and known.queries
   )

@@ -1,9 +1,13 @@
 """Config to retrieval tasks: benchmarks, and the held-out blocks."""
 
+import pathlib
+from collections.abc import Sequence
+
 import ml_collections
 
 from hybridret_jax.assembly import training_data
 from hybridret_jax.data import sources, splits
+from hybridret_jax.ground import faults
 from hybridret_jax.retrieval.tasks import (
   jsonl,
   miracl,
@@ -54,6 +58,37 @@ def load(
   raise ValueError(
     f"task {spec!r}: write KIND:FOLDER with a kind out of {', '.join(KINDS)}"
   )
+
+
+def name(config: ml_collections.ConfigDict, spec: str) -> str:
+  """What the figures of a task are filed under, before it is read."""
+  kind, _, folder = spec.partition(":")
+  if kind == "jsonl":
+    return pathlib.Path(training_data.place(config, folder)).resolve().name
+  return f"cldr_{folder}" if kind == "cldr" else kind
+
+
+def distinct(
+  config: ml_collections.ConfigDict, specs: Sequence[str]
+) -> tuple[str, ...]:
+  """`specs`, if each is filed under a name of its own.
+
+  Raises:
+    Fault: two have one name, so one's figures would replace the other's.
+  """
+  named: dict[str, str] = {}
+  for spec in specs:
+    # Folders of many systems do not tell cases apart.
+    key = name(config, spec).casefold()
+    if key in named:
+      raise faults.Fault(
+        "tasks",
+        f"{named[key]!r} and {spec!r} are both filed under"
+        f" {name(config, spec)!r}",
+        "name each once, and rename a folder where they are two",
+      )
+    named[key] = spec
+  return tuple(specs)
 
 
 def _of_held_out(

@@ -49,7 +49,9 @@ BIAS = {
     "PEER",
     "probability of equal expected rank: p-values of Kruskal–Wallis tests"
     " whether the first candidates' ranks differ between languages, averaged"
-    " over levels of relevance; 1 is even-handed",
+    " over levels of relevance; 1 is even-handed (ranks within a level, as the"
+    " test has it; the authors' code takes those in the whole list, so its"
+    " values differ where a level's candidates do not stand together)",
   ),
 }
 
@@ -89,8 +91,9 @@ def summary(saved: dict[str, Any]) -> str:
       " candidate languages." + _unseen_note(unseen),
       directions(figures, unseen=unseen),
     ]
-  if saved["notes"]:
-    parts.append("## Notes\n\n" + "\n".join(f"- {x}" for x in saved["notes"]))
+  notes = [*saved["notes"], *caveats(saved)]
+  if notes:
+    parts.append("## Notes\n\n" + "\n".join(f"- {x}" for x in notes))
   parts += [
     f"## {title}\n\n{listing(saved[key])}"
     for key, title in (
@@ -262,6 +265,27 @@ def _bias_note(saved: dict[str, Any]) -> str:
   return "\n".join(
     f"- {title}: {text}." for title, text in (BIAS[key] for key in keys)
   )
+
+
+def caveats(saved: dict[str, Any]) -> list[str]:
+  """What is to be known of single systems' figures, a sentence or two each."""
+  said = []
+  for name, figures in saved["systems"].items():
+    zero = figures["counts"].get("zero_vectors", {})
+    if zero:
+      said.append(
+        f"{name}: {zero['queries']:,} vectors of queries and"
+        f" {zero['candidates']:,} of candidates are zero after the correction;"
+        " what they are compared with ties."
+      )
+    lost = figures.get("bias", {}).get("rank_correlation", {}).get("undefined")
+    if lost:
+      said.append(
+        f"{name}: {lost:,} pairs of translations have no rank correlation,"
+        " since all candidates tie in one of their rankings; the mean leaves"
+        " them out."
+      )
+  return said
 
 
 def _interval_note(saved: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from hybridret_jax.ground import languages
 from hybridret_jax.retrieval import (
   bias,
   fairness,
+  left_out,
   metrics,
   ranking,
   search,
@@ -92,11 +93,13 @@ def judge(
   _check_length(task, "query", len(q_QD), task.num_queries)
   if not isinstance(c_ND, store.Shards):
     _check_length(task, "candidate", len(c_ND), task.num_candidates)
-  above_QRX = (ranking.counts if shards is None else search.counts)(
+  above_QRX = left_out.counts(
+    ranking.counts if shards is None else search.counts,
     q_QD,
     c_ND,
     task.relevant,
     task.candidate_language,
+    task.left_out,
     num_languages=len(task.languages),
     mesh=mesh,
     **settings,
@@ -108,7 +111,7 @@ def judge(
   figures = {
     "task": task.name,
     "languages": list(task.languages),
-    "counts": _counts(task),
+    "counts": _counts(task) | _zeros(q_QD, c_ND),
     "macro": _macro(task.languages, directions, pool),
     **_seen_and_unseen(task.languages, directions, pool, frozenset(seen)),
     "directions": directions,
@@ -118,9 +121,14 @@ def judge(
   }
   if not depth:
     return Judged(figures, directions_QX, pool_Q)
-  depth = min(depth, task.num_candidates)
-  top_scores_QK, top_QK = search.top_k(
-    q_QD, [c_ND] if shards is None else shards, depth, mesh=mesh
+  ranked = task.num_candidates - (task.left_out is not None)
+  top_scores_QK, top_QK = left_out.top_k(
+    search.top_k,
+    q_QD,
+    [c_ND] if shards is None else shards,
+    min(depth, ranked),
+    task.left_out,
+    mesh=mesh,
   )
   figures["bias"] |= _bias_of_lists(task, top_QK)
   if shards is None:
@@ -147,12 +155,24 @@ def flat(figures: dict[str, Any]) -> dict[str, float]:
   }
 
 
+def zero_vectors(vectors) -> int:
+  """How many of a side's vectors, or a store's shards of them, are zero."""
+  shards = vectors if isinstance(vectors, store.Shards) else [vectors]
+  return sum(int(np.sum(~np.asarray(part).any(axis=1))) for part in shards)
+
+
 def _check_length(task, side, found, wanted):
   if found != wanted:
     raise ValueError(
       f"task {task.name} has {wanted} {side} texts and got {found} vectors;"
       " embed each text once, in order"
     )
+
+
+def _zeros(q_QD, c_ND):
+  """What is zero, as a correction may leave it, if anything is."""
+  sides = {"queries": zero_vectors(q_QD), "candidates": zero_vectors(c_ND)}
+  return {"zero_vectors": sides} if any(sides.values()) else {}
 
 
 def _direction_values(task, above_QRX):
@@ -298,7 +318,7 @@ def _bias_of_rankings(task, q_QD, c_ND, mesh, settings):
   """What whole rankings and thinner pools say, where the task allows it."""
   found = {}
   if task.query_group is not None:
-    rho_XX = fairness.rank_correlations(
+    rho_XX, undefined = fairness.rank_correlations(
       task, q_QD, c_ND, groups=CORRELATED_GROUPS
     )
     keys = [key for key, *_ in languages.directions(task.languages)]
@@ -312,6 +332,7 @@ def _bias_of_rankings(task, q_QD, c_ND, mesh, settings):
         "macro": _mean_of(by_pair.values()),
         "by_pair": by_pair,
         "groups": CORRELATED_GROUPS,
+        **({"undefined": undefined} if undefined else {}),
       }
   if task.candidate_group is not None:
     draws_DQ = [

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from hybridret_jax.retrieval import ranking
+from hybridret_jax.retrieval import left_out, ranking
 from hybridret_jax.retrieval.tasks import task as task_lib
 
 
@@ -76,18 +76,24 @@ def equal_expected_rank(
 
 def rank_correlations(
   task: task_lib.Task, q_QD, c_ND, *, groups: int = 200
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
   """Mean rank correlation (MRC) by pair of query languages, [X, X].
 
   Spearman's correlation between the rankings that two translations of a query
   give the whole pool, mean over the query groups; nan where no group has both
   languages. All rankings alike give 1, rankings without anything in common 0.
+  A ranking in which all candidates tie has no correlation with another; pairs
+  with one are left out and counted. What is left out of the ranking of either
+  is compared in neither.
 
   Args:
     task: with `query_group`.
     q_QD: one vector per query.
     c_ND: one vector per candidate.
     groups: how many query groups to take, evenly spaced over the task.
+
+  Returns:
+    The means, and how many pairs of translations had no correlation.
 
   Raises:
     ValueError: the task does not say which queries are translations.
@@ -105,14 +111,31 @@ def rank_correlations(
   X = len(task.languages)
   sum_XX, number_XX = np.zeros((X, X)), np.zeros((X, X))
   q_QD, c_ND = np.asarray(q_QD), np.asarray(c_ND)
+  undefined = 0
   for index in np.unique(chosen.round().astype(int)).tolist():
     rows = parallel[index]
-    rank_LN = stats.rankdata(q_QD[rows] @ c_ND.T, axis=1)
-    where = np.ix_(task.query_language[rows], task.query_language[rows])
-    sum_XX[where] += np.corrcoef(rank_LN)
-    number_XX[where] += 1
+    rank_LN = stats.rankdata(_scores(task, rows, q_QD, c_ND), axis=1)
+    says_L = rank_LN.min(axis=1) < rank_LN.max(axis=1)
+    undefined += _pairs(len(rows)) - _pairs(int(says_L.sum()))
+    language_L = task.query_language[rows][says_L]
+    where = np.ix_(language_L, language_L)
+    if len(language_L) > 1:
+      sum_XX[where] += np.corrcoef(rank_LN[says_L])
+      number_XX[where] += 1
   np.fill_diagonal(number_XX, 0)
-  return sum_XX / np.where(number_XX > 0, number_XX, np.nan)
+  return sum_XX / np.where(number_XX > 0, number_XX, np.nan), undefined
+
+
+def _scores(task, rows, q_QD, c_ND):
+  scores_LN = q_QD[rows] @ c_ND.T
+  if task.left_out is None:
+    return scores_LN
+  own_L = task.left_out[rows]
+  return np.delete(scores_LN, own_L[own_L >= 0], axis=1)
+
+
+def _pairs(number: int) -> int:
+  return number * (number - 1) // 2
 
 
 def one_copy_ranks(
@@ -150,11 +173,14 @@ def one_copy_ranks(
   place_N = np.full(task.num_candidates, -1, np.int32)
   place_N[kept] = np.arange(len(kept))
   relevant_QR = np.where(task.relevant >= 0, place_N[task.relevant], -1)
-  above_QRX = ranking.counts(
+  own_Q = task.left_out
+  above_QRX = left_out.counts(
+    ranking.counts,
     q_QD,
     c_ND[kept],
     relevant_QR,
     task.candidate_language[kept],
+    None if own_Q is None else np.where(own_Q >= 0, place_N[own_Q], -1),
     num_languages=X,
     **settings,
   )

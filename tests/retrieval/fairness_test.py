@@ -151,14 +151,35 @@ def test_rank_correlation_of_known_rankings():
   base = rng.normal(size=(60, c_ND.shape[1])).astype(np.float32)
   free = rng.normal(size=base.shape).astype(np.float32)
   q_QD = np.concatenate([base, 2 * base, -base, free])
-  rho_XX = fairness.rank_correlations(made, q_QD, c_ND)
+  rho_XX, undefined = fairness.rank_correlations(made, q_QD, c_ND)
+  assert undefined == 0
   assert np.isnan(np.diag(rho_XX)).all()
   np.testing.assert_allclose(rho_XX[0, 1], 1)
   np.testing.assert_allclose(rho_XX[[0, 1], 2], -1)
   np.testing.assert_allclose(rho_XX[3, :3], 0, atol=0.05)
   one = stats.spearmanr(q_QD[0] @ c_ND.T, q_QD[180] @ c_ND.T).statistic
-  few_XX = fairness.rank_correlations(made, q_QD, c_ND, groups=1)
+  few_XX, _ = fairness.rank_correlations(made, q_QD, c_ND, groups=1)
   np.testing.assert_allclose(few_XX[0, 3], one, atol=1e-6)
+
+
+def test_a_ranking_in_which_all_tie_has_no_correlation_and_is_counted():
+  made, _, c_ND = planted(0)
+  rng = np.random.default_rng(0)
+  q_QD = rng.normal(size=(240, c_ND.shape[1])).astype(np.float32)
+  whole_XX, _ = fairness.rank_correlations(made, q_QD, c_ND)
+  q_QD[60:120] = 0  # The second language's.
+  q_QD[7] = 0  # A query of the first.
+  rho_XX, undefined = fairness.rank_correlations(made, q_QD, c_ND)
+  assert undefined == 60 * 3 + 2
+  assert np.isnan(rho_XX[1]).all() and np.isnan(rho_XX[:, 1]).all()
+  np.testing.assert_allclose(rho_XX[2, 3], whole_XX[2, 3])
+  few = np.delete(np.arange(60), 7)
+  left, _ = fairness.rank_correlations(made, q_QD, c_ND, groups=60)
+  one = [
+    stats.spearmanr(q_QD[i] @ c_ND.T, q_QD[120 + i] @ c_ND.T).statistic
+    for i in few
+  ]
+  np.testing.assert_allclose(left[0, 2], np.mean(one), atol=1e-6)
 
 
 def test_one_copy_keeps_one_language_of_each_group():

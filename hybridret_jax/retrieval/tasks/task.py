@@ -42,6 +42,9 @@ class Task:
       own language that are not among the candidates, by id: what was judged in
       a corpus that is here in part. They count as never found. None where
       there are none.
+    left_out: [Q] int32, the candidate that is in no ranking of a query: the
+      query itself; -1 where there is none. Never relevant for it. None where
+      no query has one.
     notes: what a reader of the figures must know, one sentence each.
 
   Raises:
@@ -65,6 +68,7 @@ class Task:
   candidate_group: tuple[str, ...] | None = None
   candidate_form: str = "as given"
   misses: tuple[Mapping[str, int], ...] | None = None
+  left_out: np.ndarray | None = None
   notes: tuple[str, ...] = ()
 
   def __post_init__(self):
@@ -95,10 +99,12 @@ class Task:
       ("query_subcluster", self.num_queries),
       ("query_group", self.num_queries),
       ("misses", self.num_queries),
+      ("left_out", self.num_queries),
     ):
       if getattr(self, field) is not None:
         _check_length(self, field, getattr(self, field), length)
     _check_relevant(self)
+    _check_left_out(self)
     _check_grades(self)
     _check_nesting(self)
     _check_groups(self)
@@ -207,6 +213,28 @@ def _check_relevant(task):
     raise ValueError(
       f"task {task.name}: query {task.query_ids[query]!r} names a relevant"
       " candidate twice; name each once"
+    )
+
+
+def _check_left_out(task):
+  if task.left_out is None:
+    return
+  own_Q = task.left_out
+  if own_Q.dtype != np.int32 or own_Q.min() < -1:
+    raise ValueError(
+      f"task {task.name}: left_out is {own_Q.dtype} from {own_Q.min()}; make it"
+      " int32 and -1 where a query has none"
+    )
+  if own_Q.max() >= task.num_candidates or task.num_candidates < 2:
+    raise ValueError(
+      f"task {task.name}: left_out reaches to {own_Q.max()}; it must be one of"
+      f" the {task.num_candidates} candidates, which are at least two"
+    )
+  hit_Q = ((task.relevant == own_Q[:, None]) & (task.relevant >= 0)).any(axis=1)
+  if hit_Q.any():
+    raise ValueError(
+      f"task {task.name}: query {task.query_ids[int(np.argmax(hit_Q))]!r} has a"
+      " relevant candidate that is left out; it can be one of both"
     )
 
 
