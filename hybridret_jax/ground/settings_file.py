@@ -160,15 +160,15 @@ def read_any(path: pathlib.Path) -> Any:
         "give the file that the model came with",
       )
     text = path.read_text("utf-8")
-  except OSError as error:
-    raise faults.Fault(
-      path,
-      f"cannot be read ({error.strerror or error})",
-      "give a folder that has it",
-    ) from error
   except UnicodeDecodeError as error:
     raise faults.Fault(
       path, f"is not UTF-8 ({error})", "save it as UTF-8"
+    ) from error
+  except (OSError, ValueError) as error:  # ValueError: a name with a NUL.
+    raise faults.Fault(
+      path,
+      f"cannot be read ({getattr(error, 'strerror', None) or error})",
+      "give a folder that has it",
     ) from error
   if text.startswith("\ufeff"):
     raise faults.Fault(

@@ -217,8 +217,8 @@ _ORDER = "supported are Transformer, Pooling, at most two Dense, Normalize"
 def _only_text(text):
   """Refuses what a Transformer module may say and this encoder cannot do."""
   text.choice("transformer_task", ("feature-extraction",), "feature-extraction")
-  modality = text.values.get("modality_config")
-  if modality is not None and set(modality) != {"text"}:
+  modality = text.section("modality_config").values
+  if modality and set(modality) != {"text"}:
     raise text.fault(f"modality_config is {modality!r}", _NOT_SUPPORTED)
   text.only(
     {

@@ -151,7 +151,12 @@ def _indexed(path):
   files: dict[str, dict[str, Tensor]] = {}
   tensors = {}
   for name, file in names.items():
-    if not isinstance(file, str) or pathlib.PurePath(file).name != file:
+    if (
+      not isinstance(file, str)
+      or pathlib.PurePath(file).name != file
+      or not file.endswith(".safetensors")
+      or not file.isprintable()  # No NUL, no half of a surrogate pair.
+    ):
       raise index.fault(
         f"weight_map puts {name} in {file!r}", "name a file of this folder"
       )

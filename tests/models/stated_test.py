@@ -1,8 +1,11 @@
 """What a sentence-transformers folder says, and what it may not say."""
 
+import copy
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hybridret_jax.ground import faults
 from hybridret_jax.models import stated
@@ -282,6 +285,58 @@ def test_two_towers_are_one_model(tmp_path):
   made(tmp_path / "passage", Pooling={})
   with pytest.raises(faults.Fault, match="says pooling 'cls', .* 'mean'"):
     stated.read(tmp_path)
+
+
+ANY = st.recursive(
+  st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+  lambda inner: (
+    st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+  ),
+  max_leaves=6,
+)
+FILES = {
+  "config.json": {"model_type": "bert", "hidden_size": 24},
+  "modules.json": None,
+  "1_Pooling/config.json": CLS,
+  "2_Dense/config.json": dense(8),
+  "sentence_bert_config.json": {"max_seq_length": 12, "modality_config": {}},
+  "config_sentence_transformers.json": {
+    "prompts": {"query": "q"},
+    "default_prompt_name": "query",
+    "similarity_fn_name": "cosine",
+  },
+  "tokenizer_config.json": {"model_max_length": 12},
+}
+
+
+@given(st.data())
+@settings(
+  max_examples=300,
+  deadline=None,
+  suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_json_is_read_or_refused(tmp_path, data):
+  """Whatever stands there, nothing ends in an error of the program."""
+  kinds = ("Transformer", "Pooling", "Dense")
+  made(tmp_path, *kinds, Pooling=CLS, Dense=dense(8))
+  for name, value in FILES.items():
+    if value is not None:
+      write(tmp_path, name, value)
+  file = data.draw(st.sampled_from(sorted(FILES)))
+  value = json.loads((tmp_path / file).read_text())
+  inside = copy.deepcopy(value[1] if isinstance(value, list) else value)
+  key = data.draw(st.sampled_from([*inside, "another"]))
+  inside[key] = data.draw(ANY)
+  changed = (
+    [value[0], inside, *value[2:]] if isinstance(value, list) else inside
+  )
+  changed = data.draw(st.one_of(st.just(changed), ANY))
+  write(tmp_path, file, changed)
+  try:
+    stated.read(tmp_path)
+  except faults.Fault as error:
+    assert str(tmp_path) in error.place
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_what_the_index_names_has_to_be_there(sharded):
   (sharded / "model-00002-of-00002.safetensors").unlink()
   with pytest.raises(faults.Fault, match=r"00002.safetensors: cannot be read"):
     tensor_files.of_folder(sharded)
-  for name in ("../x.safetensors", "/x.safetensors", 3):
+  for name in ("../x.safetensors", "/x.safetensors", "", "\0.safetensors", 3):
     index(sharded, a=name)
     with pytest.raises(faults.Fault, match="name a file of this folder"):
       tensor_files.of_folder(sharded)
