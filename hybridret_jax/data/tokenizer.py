@@ -1,4 +1,4 @@
-"""Turns texts into token ids, once, and trains small tokenizers."""
+"""Turns texts into token ids, once, and writes small trained tokenizers."""
 
 import dataclasses
 import functools
@@ -14,19 +14,15 @@ from typing import Any
 import numpy as np
 import tokenizers
 import tqdm
-from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import normalizers
 
-from hybridret_jax.data import tokenizer_files
+from hybridret_jax.data import tokenizer_files, unigram
 from hybridret_jax.ground import caching, faults, writing
 
 FILE = tokenizer_files.FILE
 MADE_OF = "made_of.json"  # Beside a tokenizer of ours: its texts' hash.
 _LOG = logging.getLogger(__name__)
 _CHUNK = 2048  # texts between two steps of the progress bar
-_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R
-# Longer ones swallow whole clauses where a script writes no spaces.
-_LONGEST_PIECE = 8
-_SCORE_STEP = 1e-4  # between the characters that the trainer adds at the end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,10 +238,10 @@ def load(
     path.resolve(), stat.st_mtime_ns, stat.st_size, lower_case
   )
   beside = tokenizer_files.read(folder)
-  _check_beside(folder, beside, backend, types=types, second_type=second_type)
+  tokenizer_files.check(folder, beside, backend, second_type=second_type)
   side = beside.cut_side or said
   return Tokenizer(
-    pad_id=_pad_id(folder, beside.names, backend),
+    pad_id=tokenizer_files.pad_id(folder, beside.names, backend),
     vocab_size=largest + 1,
     hash=_hash(
       data,
@@ -300,42 +296,7 @@ def train_unigram(
   """
   given = list(texts)
   of = _made_of(given, vocab_size)
-  texts = [text.strip() for text in given]
-  if not any(texts):
-    raise ValueError("no text to train a tokenizer on; name a source of some")
-  backend = tokenizers.Tokenizer(models.Unigram())
-  backend.normalizer = normalizers.Sequence(
-    [
-      normalizers.Nmt(),
-      normalizers.NFKC(),
-      normalizers.Replace(tokenizers.Regex(" {2,}"), " "),
-    ]
-  )
-  # A name is one piece's work with quotes around it and without.
-  backend.pre_tokenizer = pre_tokenizers.Sequence(
-    [pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Metaspace()]
-  )
-  backend.decoder = tokenizers.decoders.Metaspace()
-  trainer = trainers.UnigramTrainer(
-    vocab_size=vocab_size - 1,  # <mask> follows
-    special_tokens=list(_SPECIAL),
-    unk_token="<unk>",
-    max_piece_length=_LONGEST_PIECE,
-  )
-  try:
-    backend.train_from_iterator(texts, trainer)
-  except Exception as error:  # the only class that the library raises here
-    raise ValueError(
-      f"no tokenizer with vocab_size {vocab_size}: {error}; use a larger one, "
-      "or more texts"
-    ) from error
-  backend = _in_fixed_order(backend)
-  backend.post_processor = processors.TemplateProcessing(
-    single="<s> $A </s>",
-    pair="<s> $A </s> </s> $B </s>",
-    special_tokens=[("<s>", 0), ("</s>", 2)],
-  )
-  backend.add_special_tokens(["<mask>"])
+  backend = unigram.trained(given, vocab_size=vocab_size)
   config = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "model_max_length": 512,
@@ -370,35 +331,6 @@ def _sha256(path) -> str:
   return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _in_fixed_order(backend):
-  """The trained tokenizer without what depends on the trainer's hash order.
-
-  The trainer sums floats, breaks ties and lines up the rare characters in the
-  order of a hash map, which differs between runs: the pieces are the same,
-  their order and the last digits of their scores are not.
-  """
-  state = json.loads(backend.to_str())
-  special = state["model"]["vocab"][: len(_SPECIAL)]
-  pieces = dict(state["model"]["vocab"][len(_SPECIAL) :])
-  lowest = min(pieces.values())
-  # The characters that no piece covers got lowest, lowest + step, and so on.
-  steps: dict[int, list[str]] = {}
-  for piece, score in pieces.items():
-    step = round((score - lowest) / _SCORE_STEP)
-    if len(piece) == 1 and abs(score - lowest - step * _SCORE_STEP) < 1e-9:
-      steps.setdefault(step, []).append(piece)
-  rare = []
-  while len(rare) < len(pieces) and steps.get(len(rare)):
-    rare.append(steps[len(rare)])
-  rare = [piece for step in rare for piece in step]
-  scores = sorted((pieces[piece] for piece in rare), reverse=True)
-  pieces.update(zip(sorted(rare), scores, strict=True))
-  rounded = {piece: round(score, 5) for piece, score in pieces.items()}
-  ordered = sorted(rounded.items(), key=lambda item: (-item[1], item[0]))
-  state["model"]["vocab"] = [*special, *(list(item) for item in ordered)]
-  return tokenizers.Tokenizer.from_str(json.dumps(state))
-
-
 # Reading takes a second, and a config's check is followed by its use.
 @functools.lru_cache(maxsize=2)
 def _parsed(path, mtime, size, lower_case):
@@ -421,40 +353,6 @@ def _parsed(path, mtime, size, lower_case):
   return data, backend, side, max(ids, default=-1)
 
 
-def _check_beside(folder, beside, backend, *, types, second_type):
-  """Refuses what cannot be done; says what does not count."""
-  path = folder / tokenizer_files.CONFIG
-  if beside.pad_side == "left" and second_type:
-    raise faults.Fault(
-      path,
-      "padding_side is 'left', which moves the positions of a BERT's texts",
-      'nothing is padded here; set "right"',
-    )
-  if any(backend.encode("a").type_ids):
-    raise faults.Fault(
-      folder / FILE,
-      "gives the tokens of a lone text a type other than 0",
-      "this tokenizer is not supported",
-    )
-  lowers = '"lowercase": true' in _state(backend.normalizer)
-  lowers |= '"Lowercase"' in _state(backend.normalizer)
-  if beside.lower_case not in (None, lowers):
-    _LOG.warning(
-      "%s says do_lower_case %s, but %s %s texts; that counts.",
-      path,
-      beside.lower_case,
-      FILE,
-      "lowers" if lowers else "does not lower",
-    )
-
-
-def _state(normalizer):
-  """What a normalizer is, as JSON."""
-  if normalizer is None:
-    return ""
-  return json.dumps(json.loads(normalizer.__getstate__()))
-
-
 def _hash(data, **settings):
   """Of a tokenizer.json and of what changes its tokens, if anything does."""
   digest = hashlib.sha256(data)
@@ -462,16 +360,6 @@ def _hash(data, **settings):
   if said:
     digest.update(json.dumps(said, sort_keys=True).encode())
   return digest.hexdigest()
-
-
-def _pad_id(folder, names, backend):
-  for name in (names.get("pad_token"), "<pad>", "[PAD]"):
-    pad = backend.token_to_id(name) if name else None
-    if pad is not None:
-      return pad
-  raise faults.Fault(
-    folder, "names no padding token", "set pad_token in tokenizer_config.json"
-  )
 
 
 def _read(path) -> Tokens | None:

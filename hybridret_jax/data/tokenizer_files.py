@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import logging
 import pathlib
 from typing import Any
 
 from hybridret_jax.ground import faults, settings_file
 
+_LOG = logging.getLogger(__name__)
 FILE = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 MAP = "special_tokens_map.json"
@@ -67,6 +69,60 @@ def read(folder: pathlib.Path) -> Beside:
     lower_case=config.flag("do_lower_case", False)
     if config.says("do_lower_case")
     else None,
+  )
+
+
+def check(
+  folder: pathlib.Path, beside: Beside, backend: Any, *, second_type: int
+) -> None:
+  """Refuses what cannot be done; says what does not count.
+
+  Args:
+    folder: of the tokenizer.
+    beside: what `read` found there.
+    backend: the `tokenizers.Tokenizer`.
+    second_type: of a BERT's second segments; 0 of other models.
+
+  Raises:
+    faults.Fault: what the files say cannot be done.
+  """
+  path = folder / CONFIG
+  if beside.pad_side == "left" and second_type:
+    raise faults.Fault(
+      path,
+      "padding_side is 'left', which moves the positions of a BERT's texts",
+      'nothing is padded here; set "right"',
+    )
+  if any(backend.encode("a").type_ids):
+    raise faults.Fault(
+      folder / FILE,
+      "gives the tokens of a lone text a type other than 0",
+      "this tokenizer is not supported",
+    )
+  lowers = '"lowercase": true' in _state(backend.normalizer)
+  lowers |= '"Lowercase"' in _state(backend.normalizer)
+  if beside.lower_case not in (None, lowers):
+    _LOG.warning(
+      "%s says do_lower_case %s, but %s %s texts; that counts.",
+      path,
+      beside.lower_case,
+      FILE,
+      "lowers" if lowers else "does not lower",
+    )
+
+
+def pad_id(folder: pathlib.Path, names: dict[str, str], backend: Any) -> int:
+  """Id of the padding token, named or `<pad>` or `[PAD]`.
+
+  Raises:
+    faults.Fault: there is none.
+  """
+  for name in (names.get("pad_token"), "<pad>", "[PAD]"):
+    pad = backend.token_to_id(name) if name else None
+    if pad is not None:
+      return pad
+  raise faults.Fault(
+    folder, "names no padding token", "set pad_token in tokenizer_config.json"
   )
 
 
@@ -165,6 +221,13 @@ def _template(cls, cls_id, sep, sep_id):
       for name, number in ((cls, cls_id), (sep, sep_id))
     },
   }
+
+
+def _state(normalizer):
+  """What a normalizer is, as JSON."""
+  if normalizer is None:
+    return ""
+  return json.dumps(json.loads(normalizer.__getstate__()))
 
 
 def _name(settings, role):
