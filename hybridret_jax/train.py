@@ -42,7 +42,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   corpus = training_data.read(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
   data = training_data.make(config, corpus, made.tokenizer)
-  run_folder.describe(data)
+  run_folder.describe(config, data)
   if _is_over(config, workdir):
     return
   prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)

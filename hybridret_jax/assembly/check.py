@@ -9,14 +9,15 @@ import jax
 import ml_collections
 
 from hybridret_jax.assembly import (
+  check_inputs,
   judging,
   model,
   settled,
   systems,
-  tasks,
   training_data,
 )
-from hybridret_jax.data import composer, pipeline, records
+from hybridret_jax.assembly import inputs as inputs_lib
+from hybridret_jax.data import composer, pipeline
 from hybridret_jax.models import (
   attention,
   dual_encoder,
@@ -82,8 +83,39 @@ _SHARES = (
 )
 
 
-def whole(config: ml_collections.ConfigDict, modes: Sequence[str]) -> None:
-  """Raises one ValueError that lists all that is wrong, each with its mend."""
+def whole(
+  config: ml_collections.ConfigDict,
+  modes: Sequence[str],
+  inputs: inputs_lib.Inputs | None = None,
+) -> None:
+  """Raises one ValueError that lists all that is wrong, each with its mend.
+
+  Of the settings, of the model's folder, and of every source and task that the
+  modes will read: those are read whole, into `inputs`.
+  """
+  inputs = inputs or inputs_lib.Inputs()
+  problems = _problems(config, modes, inputs)
+  if "train" in modes and not problems:
+    problems += check_inputs.of_batches(settled.of(config), inputs)
+  _raise(problems)
+
+
+def without_batches(
+  config: ml_collections.ConfigDict,
+  modes: Sequence[str],
+  inputs: inputs_lib.Inputs,
+) -> None:
+  """As `whole`, but for whether batches can be composed of the sources."""
+  _raise(_problems(config, modes, inputs))
+
+
+def _raise(problems):
+  if problems:
+    lines = "\n  - ".join(problems)
+    raise ValueError(f"the config has {len(problems)} problem(s):\n  - {lines}")
+
+
+def _problems(config, modes, inputs) -> list[str]:
   problems = []
   try:
     config = settled.of(config, download=False)
@@ -97,11 +129,9 @@ def whole(config: ml_collections.ConfigDict, modes: Sequence[str]) -> None:
     *_lengths(config),
     *_devices(config),
     *(() if problems else _model(config)),
-    *_data(config, modes),
+    *check_inputs.problems(config, modes, inputs),
   ]
-  if problems:
-    lines = "\n  - ".join(problems)
-    raise ValueError(f"the config has {len(problems)} problem(s):\n  - {lines}")
+  return problems
 
 
 def _keys(config) -> Iterator[str]:
@@ -281,50 +311,6 @@ def _model(config) -> Iterator[str]:
       yield (
         f"{section}.{side}_length {length} is more than the {longest} tokens"
         " that the model takes; lower it"
-      )
-
-
-def _data(config, modes) -> Iterator[str]:
-  if "train" in modes and not config.data.sources:
-    yield "data.sources is empty; name folders of <language>.jsonl(.gz)"
-  weights = config.data.source_weights
-  if weights and len(weights) != len(config.data.sources):
-    yield (
-      f"data.source_weights has {len(weights)} numbers for"
-      f" {len(config.data.sources)} sources; give one each"
-    )
-  specs = list(config.data.sources) if "train" in modes else []
-  wanted = list(config.evaluation.tasks) if "evaluate" in modes else []
-  if "train" in modes and config.validation.task:
-    wanted += [config.validation.task, *config.validation.also]
-  evaluated = [*config.evaluation.tasks] if "evaluate" in modes else []
-  others = [spec for spec in dict.fromkeys(wanted) if spec not in evaluated]
-  try:
-    tasks.distinct(config, evaluated + others)
-  except ValueError as error:
-    yield str(error)
-  if tasks.HELD_OUT in wanted and not config.validation.share:
-    yield "validation.share is 0, so no block is held out; use 0.02 or so"
-  for task in wanted:
-    kind, _, folder = task.partition(":")
-    if task == tasks.HELD_OUT:
-      continue
-    if kind not in tasks.KINDS:
-      yield (
-        f"task {task!r} has no known kind; write KIND:FOLDER with a kind out"
-        f" of {', '.join(tasks.KINDS)}, or {tasks.HELD_OUT}"
-      )
-    elif kind != "cldr":
-      specs.append(folder)
-  for spec in specs:
-    spec = spec.removeprefix(records.QUERIES)
-    if spec.startswith((training_data.CLDR, "tfds:")):
-      continue
-    path = pathlib.Path(training_data.place(config, spec))
-    if not path.exists():
-      yield (
-        f"{path}: no such file or folder; relative paths start at data.folder"
-        f" ({config.data.folder}): set --config.data.folder"
       )
 
 

@@ -24,7 +24,7 @@ from hybridret_jax.assembly import (
 from hybridret_jax.data import sources
 from hybridret_jax.ground import caching
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.retrieval import evaluation, store, uncertainty
+from hybridret_jax.retrieval import evaluation, lengths, store, uncertainty
 from hybridret_jax.retrieval.tasks import copies, own
 from hybridret_jax.retrieval.tasks import task as tasks
 
@@ -267,11 +267,18 @@ def judge(
     ("query", vectors.queries),
     ("candidate", vectors.candidates),
   ):
-    zeros = evaluation.zero_vectors(found)
+    zeros = lengths.zero(found)
     if zeros:
       raise ValueError(
         f"{task.name}: {zeros} {side} vectors of {system.origin} are zero, so"
         " all that they are compared with would tie; look for a diverged model"
+      )
+    number, first, length = lengths.other(found)
+    if number:
+      raise ValueError(
+        f"{task.name}: {number} {side} vectors of {system.origin} are not of"
+        f" length one (the first is number {first}, of length {length:.4g});"
+        " divide each by its length"
       )
   q_QD = system.apply(
     vectors.queries, task.query_language, known and known.queries

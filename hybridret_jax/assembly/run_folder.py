@@ -6,7 +6,7 @@ import pathlib
 
 import ml_collections
 
-from hybridret_jax.assembly import model, training_data
+from hybridret_jax.assembly import check_inputs, model, training_data
 from hybridret_jax.data import sources
 from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.ground import faults, writing
@@ -85,8 +85,10 @@ def tokenizer(
   return folder
 
 
-def describe(data: training_data.TrainingData) -> None:
-  """Logs what is trained on, and what was cut or left out."""
+def describe(
+  config: ml_collections.ConfigDict, data: training_data.TrainingData
+) -> None:
+  """Logs what is trained on, what was cut or left out, and what is not used."""
   corpus = data.corpus
   _LOG.info(
     "%d rows of %d groups in %s; %d rows held out.",
@@ -95,7 +97,7 @@ def describe(data: training_data.TrainingData) -> None:
     " ".join(corpus.languages),
     len(data.held),
   )
-  for note in corpus.notes:
+  for note in (*corpus.notes, *check_inputs.unused(config, corpus)):
     _LOG.info("%s.", note)
   for what, count in corpus.skipped.items():
     _LOG.info("Left out: %d x %s.", count, what)

@@ -12,6 +12,7 @@ from hybridret_jax.retrieval import (
   bias,
   fairness,
   left_out,
+  lengths,
   metrics,
   ranking,
   search,
@@ -155,12 +156,6 @@ def flat(figures: dict[str, Any]) -> dict[str, float]:
   }
 
 
-def zero_vectors(vectors) -> int:
-  """How many of a side's vectors, or a store's shards of them, are zero."""
-  shards = vectors if isinstance(vectors, store.Shards) else [vectors]
-  return sum(int(np.sum(~np.asarray(part).any(axis=1))) for part in shards)
-
-
 def _check_length(task, side, found, wanted):
   if found != wanted:
     raise ValueError(
@@ -171,7 +166,7 @@ def _check_length(task, side, found, wanted):
 
 def _zeros(q_QD, c_ND):
   """What is zero, as a correction may leave it, if anything is."""
-  sides = {"queries": zero_vectors(q_QD), "candidates": zero_vectors(c_ND)}
+  sides = {"queries": lengths.zero(q_QD), "candidates": lengths.zero(c_ND)}
   return {"zero_vectors": sides} if any(sides.values()) else {}
 
 

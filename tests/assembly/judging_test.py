@@ -160,3 +160,19 @@ def test_the_cache_is_left_alone_without_one(model, tmp_path):
   # Vectors are kept, so tokens need not be.
   assert not (tmp_path / "tokens").exists()
   shutil.rmtree(tmp_path / "vectors")
+
+
+def test_vectors_of_another_length_are_refused(model):
+  encode_texts, params = model
+  vectors = judging.encode(made(), encode_texts, params)
+  longer = vectors.candidates.copy()
+  longer[3:5] *= 2
+  with pytest.raises(
+    ValueError, match="2 candidate vectors .* number 3, of le"
+  ):
+    judging.judge(
+      made(),
+      dataclasses.replace(vectors, candidates=longer),
+      systems.parse("untrained"),
+      mesh=meshes.make(),
+    )

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import ml_collections
 
-from hybridret_jax.assembly import check, training_data
+from hybridret_jax.assembly import check, check_inputs
+from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly.study import cells as study_cells
 from hybridret_jax.assembly.study import claims as study_claims
 from hybridret_jax.assembly.study import data as study_data
 from hybridret_jax.assembly.study import leases
-from hybridret_jax.data import composer
 from hybridret_jax.ground import writing
 
 _LOG = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ def whole(
   """
   study_claims.check(config)
   found: dict[str, list[str]] = {}
-  sound = []
+  sound, inputs = [], inputs_lib.Inputs()
   for cell in cells:
     try:
       run = study_cells.run_config(config, cell, workdir)
-      check.whole(run, study_cells.modes(config, cell))
+      check.without_batches(run, study_cells.modes(config, cell), inputs)
       sound.append((cell, run))
     except ValueError as error:
       found.setdefault(str(error), []).append(cell.name)
@@ -70,7 +70,7 @@ def whole(
     for cell, run in sound
     if "train" in study_cells.modes(config, cell)
   ]
-  for problem, cell in _infeasible(trained):
+  for problem, cell in _infeasible(trained, inputs):
     found.setdefault(problem, []).append(cell.name)
   if found:
     lines = [f"{_named(names)}: {text}" for text, names in found.items()]
@@ -79,28 +79,18 @@ def whole(
 
 def _infeasible(
   runs: Sequence[tuple[study_cells.Cell, ml_collections.ConfigDict]],
+  inputs: inputs_lib.Inputs,
 ) -> Iterator[tuple[str, study_cells.Cell]]:
   """(problem, cell) of all whose batches cannot be made; data are read once."""
-  of_data: dict[str, dict[str, list]] = {}
+  alike: dict[str, list] = {}
   for cell, run in runs:
-    data = _text(run.data, run.validation.share, run.validation.seed)
-    batches = of_data.setdefault(data, {})
-    batches.setdefault(_text(run.batches), []).append((cell, run))
-  for batches in of_data.values():
-    alike = [pair for pairs in batches.values() for pair in pairs]
-    try:
-      first = alike[0][1]
-      corpus, _ = training_data.split(first, training_data.read(first))
-    except (ValueError, FileNotFoundError) as error:
-      yield from ((str(error), cell) for cell, _ in alike)
-      continue
-    for pairs in batches.values():
-      run = pairs[0][1]
-      problems = composer.feasibility(
-        corpus, source_weights=tuple(run.data.source_weights), **run.batches
-      )
-      for problem in problems:
-        yield from ((problem, cell) for cell, _ in pairs)
+    data = _text(
+      run.data, run.validation.share, run.validation.seed, run.batches
+    )
+    alike.setdefault(data, []).append((cell, run))
+  for pairs in alike.values():
+    for problem in check_inputs.of_batches(pairs[0][1], inputs):
+      yield from ((problem, cell) for cell, _ in pairs)
 
 
 def _text(*settings) -> str:

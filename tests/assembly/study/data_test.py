@@ -79,7 +79,9 @@ def acts():
 def guides():
   for i in range(60):
     for language in LANGUAGES[: 2 + i % 2]:
-      yield row("guides", i, language, query="why " * (1 + i % 9))
+      yield row(
+        "guides", i, language, query=f"{i} {language} " + "why " * (1 + i % 9)
+      )
   for i in range(20):
     for language in LANGUAGES:
       yield row("guides", f"law{i}", language)
