@@ -179,7 +179,8 @@ def _run(folder, place, **environment) -> subprocess.CompletedProcess[str]:
 
 
 def _killed_after(folder, place, seconds) -> int:
-  environment = {**os.environ, **_environment(place), "JAX_PLATFORMS": "cpu"}
+  environment = {**os.environ, **tiny_run.QUICK, **_environment(place)}
+  environment["JAX_PLATFORMS"] = "cpu"
   environment["PYTHONPATH"] += f":{tiny_run.ROOT}"
   process = subprocess.Popen(
     [sys.executable, "-m", "hybridret_jax.main", *_flags(folder, place)],

@@ -14,7 +14,11 @@ from typing import Any
 ROOT = pathlib.Path(__file__).parents[2]
 _WORDS = "river stone bridge copper candle window music engine letter table"
 STEPS = 6
-MOST_STEPS = 100_000
+# Keeps the small programs too: compiling them takes most of the time.
+QUICK = {
+  "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+  "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 
 def data(folder: pathlib.Path) -> pathlib.Path:
@@ -49,25 +53,23 @@ def data(folder: pathlib.Path) -> pathlib.Path:
   return folder
 
 
-def flags(
-  workdir: pathlib.Path, folder: pathlib.Path, cache: pathlib.Path, *more: str
-) -> list[str]:
-  """The command's flags; later ones of `more` take the place of these."""
-  settings: dict[str, Any] = {
+def settings(folder: pathlib.Path, cache: pathlib.Path) -> dict[str, Any]:
+  """What differs from the quickstart's config, by dotted name."""
+  return {
     "cache": str(cache),
     "data.folder": str(folder),
     "data.sources": ("pairs",),
     "data.languages": ("de", "en"),
-    "data.query_length": 16,
-    "data.passage_length": 16,
-    "packing.row_lengths": (16,),
+    "data.query_length": 48,
+    "data.passage_length": 48,
+    "packing.row_lengths": (48,),
     "packing.shapes": 1,
     "batches.batch_size": 8,
     "model.tokenizer_size": 200,
     "model.scratch.hidden_size": 16,
     "model.scratch.mlp_size": 32,
     "model.scratch.num_heads": 2,
-    "model.scratch.max_positions": 32,
+    "model.scratch.max_positions": 64,
     "optimizer.warmup_steps": 0,
     "train.steps": STEPS,
     "train.log_every": 2,
@@ -78,15 +80,24 @@ def flags(
     "evaluation.tasks": ("jsonl:task",),
     "evaluation.systems": ("untrained", "trained"),
     "evaluation.figures": False,
-    "evaluation.query_length": 16,
-    "evaluation.passage_length": 16,
-    "evaluation.row_lengths": (16,),
+    "evaluation.query_length": 48,
+    "evaluation.passage_length": 48,
+    "evaluation.row_lengths": (48,),
   }
+
+
+def flags(
+  workdir: pathlib.Path, folder: pathlib.Path, cache: pathlib.Path, *more: str
+) -> list[str]:
+  """The command's flags; later ones of `more` take the place of these."""
   given = {flag.split("=")[0] for flag in more}
   made = {
     "--config": "configs/quickstart.py",
     "--workdir": str(workdir),
-    **{f"--config.{key}": str(value) for key, value in settings.items()},
+    **{
+      f"--config.{key}": str(value)
+      for key, value in settings(folder, cache).items()
+    },
   }
   return [*(f"{k}={v}" for k, v in made.items() if k not in given), *more]
 
@@ -105,7 +116,7 @@ def run(
     options: of `subprocess.run`; variables of `env` are added to these.
   """
   environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-  environment |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+  environment |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **QUICK}
   for key, value in options.pop("env", {}).items():
     if value is None:
       environment.pop(key, None)

@@ -7,8 +7,7 @@ import pathlib
 import ml_collections
 
 from hybridret_jax.assembly import check_inputs, model, training_data
-from hybridret_jax.data import sources
-from hybridret_jax.data import tokenizer as tokenizers
+from hybridret_jax.data import sources, tokenizer_made
 from hybridret_jax.ground import faults, writing
 from hybridret_jax.parallel import hosts
 
@@ -72,8 +71,8 @@ def tokenizer(
   if not (folder / "tokenizer.json").is_file():
     raise ValueError(f"{folder}: no tokenizer yet; run --mode=train first")
   # Runs of before that was written down have no hash of it.
-  if (folder / tokenizers.MADE_OF).is_file():
-    whole = tokenizers.is_trained(folder)
+  if (folder / tokenizer_made.FILE).is_file():
+    whole = tokenizer_made.is_trained(folder)
   else:
     whole = (folder / "tokenizer_config.json").is_file()
   if not whole:

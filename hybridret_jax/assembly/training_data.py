@@ -16,6 +16,7 @@ from hybridret_jax.data import (
   sources,
   splits,
   tokenizer,
+  tokenizer_made,
 )
 from hybridret_jax.data.corpora import cldr
 from hybridret_jax.ground import caching
@@ -183,6 +184,6 @@ def train_tokenizer(
   texts = [config.data.query_prefix, config.data.passage_prefix]
   texts = [t for t in texts if t] + list(corpus.texts)
   size = config.model.tokenizer_size
-  if not tokenizer.is_trained(folder, texts, vocab_size=size):
+  if not tokenizer_made.is_trained(folder, texts, vocab_size=size):
     tokenizer.train_unigram(texts, vocab_size=size, out=folder)
   return folder

@@ -6,8 +6,6 @@ import hashlib
 import json
 import logging
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,11 +14,15 @@ import tokenizers
 import tqdm
 from tokenizers import normalizers
 
-from hybridret_jax.data import tokenizer_files, unigram
+from hybridret_jax.data import (
+  token_cache,
+  tokenizer_files,
+  tokenizer_made,
+  unigram,
+)
 from hybridret_jax.ground import caching, faults, writing
 
 FILE = tokenizer_files.FILE
-MADE_OF = "made_of.json"  # Beside a tokenizer of ours: its texts' hash.
 _LOG = logging.getLogger(__name__)
 _CHUNK = 2048  # texts between two steps of the progress bar
 
@@ -113,11 +115,12 @@ class Tokenizer:
       return self._encode(texts, contexts, prefix, max_length)
     key = self._key([*texts, *(contexts or ())], len(texts), prefix, max_length)
     path = pathlib.Path(cache) / f"{key}.npz"
-    tokens = _read(path)
-    if tokens is None:
-      tokens = self._encode(texts, contexts, prefix, max_length)
-      with caching.tolerant(path.parent):
-        _write(path, tokens)
+    kept = token_cache.read(path)
+    if kept is not None:
+      return Tokens(**{**kept, "cut": int(kept["cut"])})  # pyright: ignore
+    tokens = self._encode(texts, contexts, prefix, max_length)
+    with caching.tolerant(path.parent):
+      token_cache.write(path, vars(tokens))
     return tokens
 
   def _key(self, texts, count, prefix, max_length):
@@ -260,26 +263,6 @@ def load(
   )
 
 
-def is_trained(
-  folder: str | pathlib.Path,
-  texts: Sequence[str] = (),
-  *,
-  vocab_size: int | None = None,
-) -> bool:
-  """Whether a tokenizer of ours is whole, and trained so if that is given."""
-  folder = pathlib.Path(folder)
-  try:
-    made = json.loads((folder / MADE_OF).read_text("utf-8"))
-    found = _sha256(folder / "tokenizer.json")
-    there = (folder / "tokenizer_config.json").is_file()
-    whole = there and made["sha256"] == found
-  except (OSError, ValueError, KeyError, TypeError):
-    return False
-  if vocab_size is None:
-    return whole
-  return whole and made.get("made_of") == _made_of(texts, vocab_size)
-
-
 def train_unigram(
   texts: Iterable[str], *, vocab_size: int, out: str | pathlib.Path
 ) -> None:
@@ -295,7 +278,7 @@ def train_unigram(
       there are no texts.
   """
   given = list(texts)
-  of = _made_of(given, vocab_size)
+  of = tokenizer_made.of(given, vocab_size)
   backend = unigram.trained(given, vocab_size=vocab_size)
   config = {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -314,21 +297,7 @@ def train_unigram(
   with writing.replacing_folder(out) as folder:
     backend.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(text, "utf-8")
-    made_of = {"made_of": of, "sha256": _sha256(folder / "tokenizer.json")}
-    (folder / MADE_OF).write_text(json.dumps(made_of) + "\n", "utf-8")
-
-
-def _made_of(texts, vocab_size) -> str:
-  digest = hashlib.sha256(f"{vocab_size}\n".encode())
-  for text in texts:
-    data = text.encode("utf-8", "surrogatepass")
-    digest.update(len(data).to_bytes(8, "little"))
-    digest.update(data)
-  return digest.hexdigest()
-
-
-def _sha256(path) -> str:
-  return hashlib.sha256(path.read_bytes()).hexdigest()
+    tokenizer_made.mark(folder, of)
 
 
 # Reading takes a second, and a config's check is followed by its use.
@@ -360,31 +329,3 @@ def _hash(data, **settings):
   if said:
     digest.update(json.dumps(said, sort_keys=True).encode())
   return digest.hexdigest()
-
-
-def _read(path) -> Tokens | None:
-  """What is kept there, if it can be read."""
-  try:
-    with np.load(path) as file:
-      return Tokens(
-        ids=file["ids"],
-        offsets=file["offsets"],
-        cut=int(file["cut"]),
-        types=file.get("types"),
-      )
-  except FileNotFoundError:
-    return None
-  except (
-    *(ValueError, OSError, KeyError, EOFError, TypeError),
-    *(zipfile.BadZipFile, zlib.error, MemoryError),
-  ) as error:
-    _LOG.warning("%s: damaged (%s); it is made again.", path, error)
-    return None
-
-
-def _write(path, tokens):
-  with writing.replacing(path) as aside:
-    arrays = {"ids": tokens.ids, "offsets": tokens.offsets, "cut": tokens.cut}
-    if tokens.types is not None:
-      arrays["types"] = tokens.types
-    np.savez(aside, **arrays)

@@ -167,25 +167,6 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(
   assert "nothing is kept there" in caplog.text
 
 
-def test_a_trained_tokenizer_is_known_whole(tmp_path):
-  out = tmp_path / "tokenizer"
-  tokenizer.train_unigram(TEXTS, vocab_size=300, out=out)
-  assert tokenizer.is_trained(out)
-  assert tokenizer.is_trained(out, TEXTS, vocab_size=300)
-  assert not tokenizer.is_trained(out, TEXTS, vocab_size=301)
-  assert not tokenizer.is_trained(out, TEXTS[1:], vocab_size=300)
-  whole = {path.name: path.read_bytes() for path in out.iterdir()}
-  assert len(whole) == 3
-  for name, data in whole.items():
-    (out / name).unlink()
-    assert not tokenizer.is_trained(out, TEXTS, vocab_size=300)
-    (out / name).write_bytes(data)
-  (out / "tokenizer.json").write_bytes(whole["tokenizer.json"] + b" ")
-  assert not tokenizer.is_trained(out)
-  tokenizer.train_unigram(TEXTS, vocab_size=300, out=out)
-  assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
-
-
 def test_training_gives_the_same_files_in_another_process(folder, tmp_path):
   # Another process hashes in another order.
   (tmp_path / "texts.json").write_text(json.dumps(TEXTS))

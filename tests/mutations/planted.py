@@ -2,6 +2,7 @@
 
 from tests.mutations import (
   data,
+  files,
   model_folders,
   models,
   parallel,
@@ -10,8 +11,10 @@ from tests.mutations import (
 )
 from tests.mutations.mutation import Mutation
 
+_ROOMS = (
+  *(training, parallel, models, model_folders, retrieval, data),
+  files,
+)
 ALL: dict[str, Mutation] = {
-  mutation.name: mutation
-  for room in (training, parallel, models, model_folders, retrieval, data)
-  for mutation in room.MUTATIONS
+  mutation.name: mutation for room in _ROOMS for mutation in room.MUTATIONS
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tests.mutations import (
   data,
+  files,
   model_folders,
   models,
   parallel,
@@ -20,7 +21,7 @@ from tests.mutations import (
 from tests.mutations import mutation as mutations
 
 ROOT = pathlib.Path(__file__).parents[2]
-ROOMS = (data, model_folders, models, parallel, retrieval, training)
+ROOMS = (data, files, model_folders, models, parallel, retrieval, training)
 
 
 @pytest.mark.parametrize("mutation", planted.ALL.values(), ids=planted.ALL)
