@@ -1,7 +1,6 @@
 """A checkpoint or a Hugging Face model to every direction's figures."""
 
 import importlib.metadata
-import json
 import logging
 import pathlib
 import time
@@ -16,6 +15,7 @@ from hybridret_jax.assembly import (
   encoding,
   judging,
   model,
+  own_settings,
   run_folder,
   settled,
   systems,
@@ -28,6 +28,7 @@ from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import figures, results, tables, training_log
 from hybridret_jax.retrieval import evaluation, trec
+from hybridret_jax.retrieval.tasks import digests
 from hybridret_jax.retrieval.tasks import task as task_lib
 
 _LOG = logging.getLogger(__name__)
@@ -40,20 +41,31 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   Writes `results/<task>/` in the run's folder: results.json, the matrices as
   CSV, heatmaps, summary.md, each query's figures, examples, and TREC files. A
   folder without a checkpoint has no trained systems; they are left out with a
-  notice.
+  notice. A run that is there is judged with its own settings
+  (`own_settings.bound`).
+
+  Raises:
+    Fault: settings, data, tokenizer or start are not those of the run.
   """
-  config = settled.of(config)
+  config = settled.of(own_settings.bound(config, workdir))
   specs = tasks.distinct(config, config.evaluation.tasks)
   mesh = meshes.make(**config.mesh)
   wanted = _wanted(config, workdir)
   whole, corpus, held = None, None, None
   if (
     tasks.HELD_OUT in config.evaluation.tasks
-    or config.model.tokenizer == model.TRAIN_TOKENIZER
+    or run_folder.needs_tokenizer(config, workdir)
     or any(system.on_training_texts for system in wanted)
   ):
     whole = training_data.read(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, whole))
+  run_folder.check_made_of(
+    workdir,
+    corpus=whole,
+    made=made,
+    weights=bool(config.model.start_share)
+    or any(system.origin == "untrained" for system in wanted),
+  )
   if whole is not None:
     corpus, held = training_data.split(config, whole, made.tokenizer)
   parameters = {
@@ -66,7 +78,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     judged, seconds = _judge(
       config, task, wanted, parameters, encode_texts, corpus
     )
-    saved = _results(config, spec, task, made)
+    saved = _results(config, spec, task, made, workdir)
     saved |= {
       "systems": {label: found.figures for label, found in judged.items()},
       "seconds": seconds,
@@ -127,21 +139,24 @@ def _results(
   spec: str,
   task: task_lib.Task,
   made: model.Model,
+  workdir: pathlib.Path,
 ) -> dict[str, Any]:
+  settings = own_settings.described(config, workdir)
   notes = [*task.notes, *made.notes]
   if spec == config.validation.task:
     notes.append("The checkpoint was chosen on this very task.")
   return {
     "schema": results.SCHEMA,
     "task": task.name,
+    "task_sha256": digests.of(task),
     "candidates": task.candidate_form,
     "model": {
-      "init": str(config.model.init),
+      "init": str(settings["model"]["init"]),
       "pooling": made.module.pooling,
       "dimension": made.module.projection or made.module.encoder.hidden_size,
       "training_languages": list(training_data.languages(config)),
     },
-    "settings": json.loads(config.to_json_best_effort()),
+    "settings": settings,
     "versions": {n: importlib.metadata.version(n) for n in _VERSIONS},
     "notes": notes,
   }

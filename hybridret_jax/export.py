@@ -1,7 +1,6 @@
 """A checkpoint to a Hugging Face folder that was loaded back and compared."""
 
 import importlib.util
-import json
 import logging
 import pathlib
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from hybridret_jax.assembly import (
   judging,
   model,
+  own_settings,
   places,
   probes,
   run_folder,
@@ -21,7 +21,7 @@ from hybridret_jax.assembly import (
   trained,
   training_data,
 )
-from hybridret_jax.ground import writing
+from hybridret_jax.ground import languages, writing
 from hybridret_jax.models import folder as folders
 from hybridret_jax.models import huggingface
 from hybridret_jax.parallel import hosts
@@ -37,20 +37,19 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   The folder is written aside, loaded back (through sentence-transformers too,
   where that is installed) with nothing but what it says itself, and compared
   on the texts of `probes`; only then does it appear under its name. What it
-  takes the place of is an export, see `places.export_target`.
+  takes the place of is an export, see `places.export_target`. The run's own
+  settings and inputs hold, and its card tells of them.
 
   Raises:
+    Fault: settings, data, tokenizer or start are not those of the run.
     ValueError: no checkpoint, a place that may not be written, or a loaded-back
       model that does not agree.
   """
   places.export_target(workdir, config.export.folder)
-  config = settled.of(config)
+  config = settled.of(own_settings.bound(config, workdir))
   mesh = meshes.make(**config.mesh)
-  corpus = None
-  if config.model.tokenizer == model.TRAIN_TOKENIZER:
-    corpus = training_data.read(config)
-  tokenizer_folder = run_folder.tokenizer(config, workdir, corpus)
-  made = model.make(config, tokenizer_folder)
+  made = model.make(config, run_folder.tokenizer(config, workdir))
+  run_folder.check_made_of(workdir, corpus=_corpus(config, workdir), made=made)
   params, step = trained.parameters(config, made, mesh, workdir)
   asked = probes.make(made.tokenizer, max(made.lengths.values()))
   encode_texts = judging.encoder(config, made, mesh)
@@ -62,12 +61,33 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   hosts.sync("exported")
 
 
+def _corpus(config, workdir):
+  """The run's data, where they are at hand: an export needs none itself."""
+  if not run_folder.has_record(workdir):
+    return None
+  absent = training_data.absent(config)
+  if absent:
+    _LOG.warning(
+      "Whether the data are what they were is not known: %s %s not here.",
+      " ".join(absent),
+      "is" if len(absent) == 1 else "are",
+    )
+    return None
+  return training_data.read(config)
+
+
 def _export(config, workdir, made, params, step, asked, expected):
   target = places.export_target(workdir, config.export.folder)
+  name = f"{workdir.name} (step {step})"
   with writing.replacing_folder(target) as folder:
     _write(made, params, folder)
     _check(config, folder, asked, expected)
-    card = _card(config, made, workdir, step)
+    card = _card(
+      own_settings.described(config, workdir),
+      made,
+      _judged(workdir, step),
+      name,
+    )
     for place in _towers(folder).values():
       writing.show(place / "README.md", card)
     places.mark(folder, step=step)
@@ -161,20 +181,47 @@ def _agree(
       )
 
 
-def _card(config, made, workdir, step) -> str:
-  saved: list[dict[str, Any]] = [
-    results.load(path.parent)
-    for path in sorted((workdir / "results").glob(f"*/{results.FILE}"))
-  ]
-  init = str(config.model.init)
+def _judged(workdir: pathlib.Path, step: int) -> list[dict[str, Any]]:
+  """The run's results that are of what is exported."""
+  found = []
+  for path in sorted((workdir / "results").glob(f"*/{results.FILE}")):
+    saved = results.load(path.parent)
+    other = own_settings.unlike(saved["settings"], workdir)
+    judged = saved["model"].get("best_step")
+    if judged != step:
+      what = "the start alone" if judged is None else f"step {judged}"
+      other = [f"it judged {what}", *other]
+    if other:
+      _LOG.warning(
+        "%s is not of the exported model (%s): left out of its card; run"
+        " --mode=evaluate again.",
+        path,
+        "; ".join(other),
+      )
+      continue
+    found.append(saved)
+  return found
+
+
+def _card(
+  settings: dict[str, Any],
+  made: model.Model,
+  judged: list[dict[str, Any]],
+  name: str,
+) -> str:
+  """The card of a run with these settings, its own."""
+  init = str(settings["model"]["init"])
   shape = made.module.encoder
-  settings = json.loads(config.to_json_best_effort())
+  data = settings["data"]
   return model_card.card(
-    name=f"{pathlib.Path(workdir).name} (step {step})",
-    results=saved,
-    training_languages=training_data.languages(config),
+    name=name,
+    results=judged,
+    training_languages=languages.distinct(data["languages"], "data.languages"),
     prefixes=made.prefixes,
-    max_lengths=made.lengths,
+    max_lengths={
+      "query": data["query_length"],
+      "passage": data["passage_length"],
+    },
     pooling=made.module.pooling,
     dimension=made.module.projection or shape.hidden_size,
     settings={

@@ -22,8 +22,12 @@ from absl import logging as absl_logging  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
 _TURNS = ("train", "evaluate", "export")
+_OF_A_RUN = ("evaluate", "export", "search")  # Which need no --config.
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "A file of configs/, whose settings --config.a.b=… change."
+  "config",
+  None,
+  "A file of configs/, whose settings --config.a.b=… change. Without it a run"
+  " that is there is evaluated, exported and searched with its own.",
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run: checkpoints, metrics, results, export."
@@ -127,7 +131,7 @@ def _check_flags(mode: str | None, arguments: list[str]) -> None:
         f"{', '.join(given)}: of --mode={of_mode}, and {now} does not use it;"
         " leave it out or change the mode"
       )
-  if _CONFIG.value is None and mode != "report":
+  if _CONFIG.value is None and mode not in ("report", *_OF_A_RUN):
     raise app.UsageError("--config is missing; give a file of configs/")
   if _CONFIG.value is not None and mode == "report":
     raise app.UsageError(
@@ -174,8 +178,8 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   if mode == "study":
     _study(workdir)
     return
-  from hybridret_jax import evaluate, export, search, train
-  from hybridret_jax.assembly import check, devices, places
+  from hybridret_jax import defaults, evaluate, export, search, train
+  from hybridret_jax.assembly import check, devices, own_settings, places
   from hybridret_jax.parallel import hosts
 
   verbs = {
@@ -184,6 +188,10 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     "export": export.export,
   }
   config = _CONFIG.value
+  if config is None:
+    config = own_settings.recorded(defaults.get_config(), workdir)
+  elif mode in _OF_A_RUN:
+    config = own_settings.bound(config, workdir)
   modes = [mode] if mode in verbs else list(verbs) if mode is None else []
   if modes:
     places.check_run(workdir)

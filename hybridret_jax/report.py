@@ -45,17 +45,22 @@ def report(
 
   Raises:
     FileNotFoundError: a run has no results.
-    ValueError: no task is common to all, two runs have one name, or the
-      baseline is none of the systems.
+    ValueError: no task is common to all, two runs have one name, what they
+      were judged on under one name are different tasks, or the baseline is none
+      of the systems.
   """
   tasks = _tasks(runs)
   places.check_report(out, tuple(tasks))
   pages = []
   costs = {run.resolve().name: throughput.of_run(run) for run in runs}
   cost_table = throughput.markdown(costs)
-  for task in tasks:
-    folders = {run: run / "results" / task for run in runs}
-    entries = _entries(folders)
+  folders_of = {
+    task: {run: run / "results" / task for run in runs} for task in tasks
+  }
+  # Before anything is written: what does not compare ends it here.
+  entries_of = {task: _entries(folders) for task, folders in folders_of.items()}
+  for task, folders in folders_of.items():
+    entries = entries_of[task]
     compared = _compare(folders, entries, baseline)
     folder = out / task
     comparison.save(folder, entries, compared)
@@ -105,8 +110,16 @@ def _entries(
   folders: dict[pathlib.Path, pathlib.Path],
 ) -> list[comparison.Entry]:
   entries, seen = [], []
+  loaded = {run: results.load(folder) for run, folder in folders.items()}
+  # All of them: a system that is shown once stands in several.
+  results.check_tasks({str(run): saved for run, saved in loaded.items()})
+  unverified = results.unverified(
+    {run.resolve().name: saved for run, saved in loaded.items()}
+  )
+  if unverified:
+    _LOG.warning("%s", unverified)
   for run, folder in folders.items():
-    saved = results.load(folder)
+    saved = loaded[run]
     records = training_log.read(run)
     for system, found in saved["systems"].items():
       macro = (system, found["macro"])

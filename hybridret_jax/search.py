@@ -8,6 +8,7 @@ import ml_collections
 from hybridret_jax.assembly import (
   judging,
   model,
+  own_settings,
   run_folder,
   settled,
   tasks,
@@ -30,17 +31,27 @@ def search(
 
   The candidates are those of the config's first evaluation task; the model is
   the run's best checkpoint, or what it starts from where there is none.
+
+  Raises:
+    Fault: settings, data, tokenizer or start are not those of the run.
   """
-  config = settled.of(config)
+  config = settled.of(own_settings.bound(config, workdir))
   mesh = meshes.make(**config.mesh)
   spec = config.evaluation.tasks[0]
   whole, held = None, None
-  if spec == tasks.HELD_OUT or config.model.tokenizer == model.TRAIN_TOKENIZER:
+  if spec == tasks.HELD_OUT or run_folder.needs_tokenizer(config, workdir):
     whole = training_data.read(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, whole))
+  is_trained = trained.has_checkpoint(workdir)
+  run_folder.check_made_of(
+    workdir,
+    corpus=whole,
+    made=made,
+    weights=bool(config.model.start_share) or not is_trained,
+  )
   if whole is not None:
     _, held = training_data.split(config, whole, made.tokenizer)
-  if trained.has_checkpoint(workdir):
+  if is_trained:
     params, _ = trained.parameters(config, made, mesh, workdir)
   else:
     params = jax.device_put(

@@ -10,6 +10,7 @@ import ml_collections
 from hybridret_jax.assembly import (
   judging,
   model,
+  own_settings,
   run_folder,
   settled,
   systems,
@@ -36,11 +37,12 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     ValueError: the config does not fit its data or the run in `workdir`.
     FloatingPointError: the loss is no number any more; the step is named.
   """
-  config = settled.of(config)
+  config = settled.of(own_settings.filled(config, workdir))
   run_folder.claim(config, workdir)
   mesh = meshes.make(**config.mesh)
   corpus = training_data.read(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
+  run_folder.keep_record(workdir, corpus, made)
   data = training_data.make(config, corpus, made.tokenizer)
   run_folder.describe(config, data)
   if _is_over(config, workdir):

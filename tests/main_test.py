@@ -121,6 +121,38 @@ def test_a_report_needs_results(tmp_path):
   assert done.returncode != 0 and "--runs is missing" in done.stderr
 
 
+def test_a_run_is_judged_searched_and_shipped_by_its_own_settings(
+  run, tmp_path, cache
+):
+  workdir = shutil.copytree(run[0], tmp_path / "again")
+  name = "results/cldr_test/results.json"
+  before = json.loads((workdir / name).read_text())
+  refused = command(
+    "quickstart",
+    workdir,
+    *SMALL,
+    "--mode=export",
+    "--config.model.pooling=cls",
+    "--config.data.query_prefix=",
+    cache=cache,
+  )
+  assert refused.returncode == 1
+  [line] = [x for x in refused.stderr.splitlines() if "error:" in x]
+  assert "data.query_prefix was 'query: ' and is ''" in line
+  assert "model.pooling was 'mean' and is 'cls'" in line
+  shutil.rmtree(workdir / "export")
+  # Without a config all settings are the run's own.
+  for mode, *query in (["evaluate"], ["search", "a query"], ["export"]):
+    done = main(f"--mode={mode}", f"--workdir={workdir}", *query)
+    assert done.returncode == 0, done.stderr[-2000:]
+  after = json.loads((workdir / name).read_text())
+  for key in ("systems", "settings", "task_sha256"):
+    assert after[key] == before[key]
+  assert (workdir / "export/README.md").is_file()
+  done = main("--mode=evaluate", f"--workdir={tmp_path / 'none'}")
+  assert done.returncode == 1 and "holds no run" in done.stderr
+
+
 def test_search_answers_a_query(run, cache):
   workdir, _ = run
   done = command(
@@ -257,6 +289,9 @@ def load_state(folder):
 def test_all_of_the_start_is_the_start(run, tmp_path, cache):
   """Mixed wholly with the start, the trained model is the untrained one."""
   workdir = shutil.copytree(run[0], tmp_path / "mixed")
+  kept = json.loads((workdir / "config.json").read_text())
+  kept["model"]["start_share"] = 1.0
+  (workdir / "config.json").write_text(json.dumps(kept))
   done = command(
     "quickstart",
     workdir,

@@ -36,6 +36,7 @@ class Model:
   Attributes:
     module: the flax module.
     tokenizer: its tokenizer.
+    tokenizer_folder: where that lies.
     folder: the Hugging Face folder it starts from; None from scratch.
     init: boxed parameters from a key.
     prefixes: put before a text, by side.
@@ -45,6 +46,7 @@ class Model:
 
   module: dual_encoder.DualEncoder
   tokenizer: tokenizers.Tokenizer
+  tokenizer_folder: pathlib.Path
   folder: pathlib.Path | None
   init: Callable[[jax.Array], Any]
   prefixes: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -110,9 +112,8 @@ def make(
   said = stated.Stated()
   if wanted.init == SCRATCH:
     folder = None
-    text_tokenizer = tokenizers.load(
-      tokenizer_folder or pathlib.Path(wanted.tokenizer)
-    )
+    place = tokenizer_folder or pathlib.Path(wanted.tokenizer)
+    text_tokenizer = tokenizers.load(place)
     shape = encoder.EncoderConfig(
       **{key: v for key, v in changes.items() if v is not None},
       **wanted.scratch,
@@ -123,7 +124,7 @@ def make(
     folder = huggingface.resolve(wanted.init)
     said = stated.read(folder)
     shape = huggingface.read_config(folder, **changes)
-    text_tokenizer = _tokenizer(wanted.tokenizer, folder, shape, said)
+    text_tokenizer, place = _tokenizer(wanted.tokenizer, folder, shape, said)
   notes = settled.notes(config, said)
   for note in notes:
     _LOG.warning("%s", note)
@@ -136,6 +137,7 @@ def make(
   return Model(
     module,
     text_tokenizer,
+    place,
     folder,
     functools.partial(_init, module),
     prefixes={side: config.data[f"{side}_prefix"] for side in stated.SIDES},
@@ -147,8 +149,10 @@ def make(
   )
 
 
-def _tokenizer(wanted, folder, shape, said) -> tokenizers.Tokenizer:
-  """The tokenizer of a folder, or another one that suits its encoder."""
+def _tokenizer(
+  wanted, folder, shape, said
+) -> tuple[tokenizers.Tokenizer, pathlib.Path]:
+  """The tokenizer of a folder, or another one that suits its encoder; where."""
   places = (
     [pathlib.Path(wanted).expanduser()]
     if wanted
@@ -184,7 +188,7 @@ def _tokenizer(wanted, folder, shape, said) -> tokenizers.Tokenizer:
       f" {shape.position_offset - 1}",
       "set pad_token in tokenizer_config.json or pad_token_id in config.json",
     )
-  return first
+  return first, places[0]
 
 
 def for_mesh(

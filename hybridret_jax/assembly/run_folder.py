@@ -1,4 +1,4 @@
-"""A run's folder: whose it is, and what stands in it."""
+"""A run's folder: whose it is, what it was made from, and its tokenizer."""
 
 import json
 import logging
@@ -6,49 +6,105 @@ import pathlib
 
 import ml_collections
 
-from hybridret_jax.assembly import check_inputs, model, training_data
+from hybridret_jax.assembly import (
+  check_inputs,
+  model,
+  own_settings,
+  run_record,
+  training_data,
+)
 from hybridret_jax.data import sources, tokenizer_made
 from hybridret_jax.ground import faults, writing
 from hybridret_jax.parallel import hosts
 
 _LOG = logging.getLogger(__name__)
-CONFIG = "config.json"
-# Settings that may differ when a run goes on: they do not change its numbers.
-_FREE = (
-  "cache",
-  "evaluation",
-  "export",
-  "mesh",
-  "data.folder",
-  "train.log_every",
-  "train.keep",
-)
 
 
 def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   """Writes the config into a fresh run, or checks that it is the same run's.
 
   Raises:
-    ValueError: the folder holds a run of other settings; each is named.
+    Fault: the folder holds a run of other settings; each is named.
   """
-  path = workdir / CONFIG
-  if path.is_file() and (workdir / "checkpoints").is_dir():
-    before = _flat(json.loads(path.read_text("utf-8")))
-    now = _flat(json.loads(config.to_json()))
-    different = [
-      f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
-      # A setting younger than the run is not held against it.
-      for key in sorted(before)
-      if before[key] != now.get(key)
-      and not any(key == f or key.startswith(f + ".") for f in _FREE)
-    ]
-    if different:
-      raise ValueError(
-        f"{workdir} holds a run of other settings: {'; '.join(different)}."
-        " Give another --workdir, or the same settings to go on"
-      )
+  settings = own_settings.settings(config)
+  if own_settings.holds_run(workdir):
+    settings = own_settings.going_on(config, workdir)
   if hosts.is_first():
-    writing.write(path, config.to_json_best_effort(indent=2) + "\n")
+    writing.write(
+      workdir / own_settings.CONFIG,
+      json.dumps(settings, indent=2, ensure_ascii=False) + "\n",
+    )
+
+
+def keep_record(
+  workdir: pathlib.Path, corpus: sources.Corpus, made: model.Model
+) -> None:
+  """Keeps what a fresh run is made from, or checks that it is the same still.
+
+  Raises:
+    Fault: data, tokenizer or start are not what the run was trained with.
+  """
+  if own_settings.holds_run(workdir):
+    check_made_of(workdir, corpus=corpus, made=made)
+  elif hosts.is_first():
+    run_record.save(workdir, run_record.of(corpus, made))
+
+
+def has_record(workdir: pathlib.Path) -> bool:
+  """Whether the folder holds a run that says what it was made from."""
+  return (
+    own_settings.holds_run(workdir) and run_record.load(workdir) is not None
+  )
+
+
+def check_made_of(
+  workdir: pathlib.Path,
+  *,
+  corpus: sources.Corpus | None = None,
+  made: model.Model | None = None,
+  weights: bool = True,
+) -> None:
+  """Checks that what is used of a run's inputs is what it was trained with.
+
+  A folder without a run has no inputs of its own, and a run of an older version
+  kept no record of them, which is said.
+
+  Args:
+    workdir: of the run.
+    corpus: the data, where they are used.
+    made: the model, for its tokenizer and start.
+    weights: whether the start's weights are used.
+
+  Raises:
+    Fault: naming every source and file that is not what it was.
+  """
+  if not own_settings.holds_run(workdir):
+    return
+  record = run_record.load(workdir)
+  if record is None:
+    _LOG.warning(
+      "%s has no %s, being a run of an older version: whether its data,"
+      " tokenizer and start are what they were is not known.",
+      workdir,
+      run_record.FILE,
+    )
+    return
+  run_record.check(workdir, record, corpus=corpus, made=made, weights=weights)
+
+
+def tokenizer_folder(workdir: pathlib.Path) -> pathlib.Path:
+  """Where a run keeps a tokenizer that it trained."""
+  return workdir / own_settings.TOKENIZER
+
+
+def needs_tokenizer(
+  config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> bool:
+  """Whether a tokenizer is to be trained before anything else."""
+  return (
+    config.model.tokenizer == model.TRAIN_TOKENIZER
+    and not (tokenizer_folder(workdir) / "tokenizer.json").is_file()
+  )
 
 
 def tokenizer(
@@ -63,7 +119,7 @@ def tokenizer(
   """
   if config.model.tokenizer != model.TRAIN_TOKENIZER:
     return None
-  folder = workdir / "tokenizer"
+  folder = tokenizer_folder(workdir)
   if corpus is not None and hosts.is_first():
     training_data.train_tokenizer(config, corpus, folder)
   if corpus is not None:
@@ -110,13 +166,3 @@ def describe(
       pack,
       " ".join("+".join(map(str, shape)) for shape in shapes),
     )
-
-
-def _flat(tree, prefix=""):
-  if not isinstance(tree, dict):
-    return {prefix[:-1]: tree}
-  return {
-    key: value
-    for name, child in tree.items()
-    for key, value in _flat(child, f"{prefix}{name}.").items()
-  }

@@ -81,6 +81,16 @@ def place(config: ml_collections.ConfigDict, spec: str) -> str:
   return str(pathlib.Path(config.data.folder).expanduser() / spec)
 
 
+def absent(config: ml_collections.ConfigDict) -> list[str]:
+  """Files and folders of data.sources that are not on this machine."""
+  paths = [
+    place(config, spec.removeprefix(records.QUERIES))
+    for spec in config.data.sources
+    if not spec.removeprefix(records.QUERIES).startswith((CLDR, "tfds:"))
+  ]
+  return [path for path in paths if not pathlib.Path(path).exists()]
+
+
 def read(config: ml_collections.ConfigDict) -> sources.Corpus:
   """All rows of a config's sources, those to be held out among them."""
   return sources.read(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hybridret_jax.data import corpus_table, identity, records
-from hybridret_jax.ground import faults, fields, reading
+from hybridret_jax.ground import digests, faults, fields, reading
 from hybridret_jax.ground import languages as tags
 
 # What sources are read into goes by this room's name.
@@ -55,6 +55,7 @@ class _Table:
     if languages is not None:
       self.asked = tags.distinct(languages, "languages")
     self.sources: dict[str, str] = {}
+    self.digests: list[digests.Digest] = []
     self.languages = _Index(self.asked or ())
     self.groups, self.blocks, self.texts = _Index(), _Index(), _Index()
     self.places: dict[str, reading.Place] = {}  # of each id
@@ -73,6 +74,7 @@ class _Table:
         "rename one",
       )
     self.sources[name] = str(path)
+    self.digests.append(digests.Digest())
     self.views.clear()
 
   def skip(self, why, count=1):
@@ -100,7 +102,8 @@ class _Table:
       return
     group = self._group(place, record, language)
     passage_text = self._text(place, "passage", passage)
-    for negative in _negatives(place, record, passage):
+    negatives = _negatives(place, record, passage)
+    for negative in negatives:
       self.negative_values.append(self._text(place, "negatives", negative))
     self.negative_offsets.append(len(self.negative_values))
     self.rows.append(
@@ -113,6 +116,9 @@ class _Table:
         passage_text,
       )
     )
+    block = record["block"] or record["group"]
+    names = (record["id"], record["group"], block, language)
+    self.digests[-1].add([*names, query, passage, *negatives])
 
   def _group(self, place, record, language):
     """The index of the record's group, once its id and block are checked."""
@@ -178,6 +184,7 @@ class _Table:
       negative_offsets=np.array(self.negative_offsets, np.int64),
       negative_values=np.array(self.negative_values, np.int32),
       skipped=self.skipped | self.unknown.described(),
+      sha256=tuple(digest.hexdigest() for digest in self.digests),
     )
 
 

@@ -39,6 +39,12 @@ class Beside:
   lower_case: bool | None
 
 
+def paths(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The files of a folder that its tokenizer follows from."""
+  there = (folder / name for name in (FILE, CONFIG, MAP))
+  return [path for path in there if path.is_file()]
+
+
 def read(folder: pathlib.Path) -> Beside:
   """What a folder's tokenizer_config.json and special_tokens_map.json say.
 

@@ -80,6 +80,28 @@ def read_config(folder: pathlib.Path, **changes: Any) -> encoder.EncoderConfig:
   return next(iter(shapes.values()))
 
 
+def files(folder: pathlib.Path, *, weights: bool = True) -> list[pathlib.Path]:
+  """The files of a folder that its model follows from, in a fixed order.
+
+  Args:
+    folder: as `resolve` returns it.
+    weights: whether the tensors' files are wanted too.
+  """
+  found = []
+  for place in stated.towers(folder).values():
+    found += stated.files(place)
+    if weights:
+      found += tensor_files.files(place)
+      for dense in stated.dense_folders(place):
+        found += tensor_files.files(dense)
+  return found
+
+
+def is_weights(name: str) -> bool:
+  """Whether a file of this name holds tensors, or says which files do."""
+  return name.endswith((".safetensors", tensor_files.INDEX))
+
+
 def read_tensors(folder: pathlib.Path) -> dict[str, np.ndarray]:
   """All floating tensors of a folder, under canonical names.
 

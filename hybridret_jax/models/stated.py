@@ -81,6 +81,19 @@ def towers(folder: pathlib.Path) -> dict[str, pathlib.Path]:
   return {"both": folder}
 
 
+def files(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The files of a tower's folder that say something, tensors aside."""
+  names = (config_file.FILE, MODULES, *_TEXT, PROMPTS, "tokenizer_config.json")
+  paths = [folder / name for name in names]
+  paths += [place / config_file.FILE for _, place in _modules(folder)[1:]]
+  return [path for path in paths if path.is_file()]
+
+
+def dense_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of a tower's dense layers, in their order."""
+  return [place for kind, place in _modules(folder) if kind == "Dense"]
+
+
 def is_e5(name: str) -> bool:
   """Whether a model's name is that of an E5, whose folders name no prompts.
 

@@ -109,6 +109,16 @@ def of_folder(folder: pathlib.Path) -> dict[str, Tensor]:
   return tensors
 
 
+def files(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The files of `of_folder`: the index and what it names, or the one file."""
+  index = folder / INDEX
+  paths = [index, folder / FILE]
+  if index.is_file():
+    named = settings_file.read(index).section("weight_map").values.values()
+    paths += [folder / name for name in sorted({str(x) for x in named})]
+  return [path for path in dict.fromkeys(paths) if path.is_file()]
+
+
 def of_file(path: pathlib.Path) -> dict[str, Tensor]:
   """The tensors of one file, by their names there.
 

@@ -57,6 +57,7 @@ def markdown(
   """
   check(entries, comparison)
   parts = [f"# {entries[0]['results']['task']}"]
+  parts += filter(None, [results.unverified(by_run(entries))])
   parts += map(documents.markdown, _tables(entries, comparison))
   return "\n\n".join(parts) + "\n"
 
@@ -68,6 +69,7 @@ def latex(
   check(entries, comparison)
   task = entries[0]["results"]["task"]
   parts = ["% Needs \\usepackage{booktabs}."]
+  parts += [f"% {x}" for x in [results.unverified(by_run(entries))] if x]
   for table in _tables(entries, comparison):
     parts.append(documents.latex(table, about=task))
   return "\n\n".join(parts) + "\n"
@@ -87,6 +89,7 @@ def check(entries: Sequence[Entry], comparison: dict[str, Any] | None) -> None:
       f"results of different tasks ({', '.join(tasks)}) do not compare; show"
       " each task on its own"
     )
+  results.check_tasks(by_run(entries))
   for entry in entries:
     systems = entry["results"]["systems"]
     if entry["system"] not in systems:
@@ -102,6 +105,11 @@ def check(entries: Sequence[Entry], comparison: dict[str, Any] | None) -> None:
           f"the comparison names {label!r}, which is not among the systems"
           f" {', '.join(map(repr, labels))}"
         )
+
+
+def by_run(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+  """The results of each run that the entries are of."""
+  return {e.get("run", e["label"]): e["results"] for e in entries}
 
 
 def figures_of(entry: Entry) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from hybridret_jax.reporting import (
   heatmaps,
   page_data,
   paper,
+  results,
   tables,
   throughput,
 )
@@ -90,6 +91,7 @@ def render(
       other=data["systems"][data["start"]["other"]],
       task=entries[0]["results"]["task"],
       counts=tables.counts(entries[0]["results"]),
+      unverified=results.unverified(comparison.by_run(entries)),
       settings=tables.SETTINGS,
       summary=[_summary(entry) for entry in entries],
       paper_rows=paper.rows(entries[0]["results"]["task"]),

@@ -9,14 +9,16 @@ import os
 import pathlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from hybridret_jax.ground import writing
+from hybridret_jax.ground import faults, writing
 
 SCHEMA = 2
 FILE = "results.json"
 EXAMPLES = "examples.json"
+TASK = "task_sha256"
+PARTS = ("queries", "candidates", "judgements")  # Of a task.
 _KEYS = (
   "schema",
   "task",
@@ -42,7 +44,8 @@ def save(folder: str | os.PathLike, results: dict[str, Any]) -> None:
     results: `schema`, `task`, `candidates` (what a candidate's text is),
       `systems` (name -> figures of `retrieval.evaluation.evaluate`), and
       `model`, `settings`, `seconds`, `versions`, `notes`. `model` may name its
-      `training_languages`; tables and figures mark the others.
+      `training_languages`; tables and figures mark the others. `task_sha256`
+      has what the task is known by: a SHA-256 each of `PARTS`.
 
   Raises:
     ValueError: a key is missing, or the schema is another one.
@@ -198,6 +201,55 @@ def unseen(results: dict[str, Any]) -> tuple[str, ...]:
   return tuple(x for x in figures["languages"] if x not in trained)
 
 
+def check_tasks(runs: Mapping[str, dict[str, Any]]) -> None:
+  """Refuses results of one task's name that are of different tasks.
+
+  Args:
+    runs: results of the task by the run that they are of.
+
+  Raises:
+    Fault: naming what differs (queries, candidates or judgements) and between
+      which runs.
+  """
+  known = {run: saved[TASK] for run, saved in runs.items() if saved.get(TASK)}
+  for part in PARTS:
+    by_digest: dict[str, list[str]] = {}
+    for run, digests in known.items():
+      by_digest.setdefault(digests[part], []).append(run)
+    if len(by_digest) > 1:
+      task = next(iter(runs.values()))["task"]
+      others = [
+        name
+        for name in PARTS
+        if len({digests[name] for digests in known.values()}) > 1
+      ]
+      raise faults.Fault(
+        f"task {task}",
+        f"{' and '.join(others)} differ between"
+        f" {' and '.join(' '.join(same) for same in by_digest.values())}",
+        "these are different tasks of one name, whose figures do not compare:"
+        " evaluate the runs on the same files, or rename a task's folder",
+      )
+
+
+def unverified(runs: Mapping[str, dict[str, Any]]) -> str:
+  """A sentence on runs whose results do not say which task they are of.
+
+  Args:
+    runs: results of the task by the run that they are of. Those of one run
+      alone compare with none.
+  """
+  without = [run for run, saved in runs.items() if not saved.get(TASK)]
+  if not without or len(runs) < 2:
+    return ""
+  who = ", ".join(without) if len(without) < 4 else f"{len(without)} runs"
+  return (
+    f"Results of {who} are of an older version and keep no"
+    " digest of their task: that it is the same as that of the others is known"
+    " by its name alone."
+  )
+
+
 def slug(name: str) -> str:
   """A system's name as part of a file name."""
   return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -213,6 +265,14 @@ def _check(results: dict[str, Any], place: str) -> None:
   missing = [key for key in _KEYS if key not in results]
   if missing:
     raise ValueError(f"{place}: {', '.join(missing)} missing; add them")
+  digests = results.get(TASK)
+  if digests is not None and (
+    not isinstance(digests, dict) or set(digests) != set(PARTS)
+  ):
+    raise ValueError(
+      f"{place}: {TASK} is {digests!r}; give a SHA-256 each of"
+      f" {', '.join(PARTS)}"
+    )
   if not results["systems"]:
     raise ValueError(f"{place}: no system; add one system's figures")
   for name, figures in results["systems"].items():

@@ -11,6 +11,7 @@ from hybridret_jax.assembly.study import alpha as study_alpha
 from hybridret_jax.assembly.study import cells as study_cells
 from hybridret_jax.assembly.study import claims as study_claims
 from hybridret_jax.assembly.study import comparisons
+from hybridret_jax.reporting import results
 
 FILE = "study.json"
 # A start judged on another machine; what is beyond is another model.
@@ -113,10 +114,16 @@ def _unlike(mine, other) -> Iterator[tuple[str, Any, Any]]:
   if one and two and one != two:
     yield "tests", sorted(one - two), sorted(two - one)
   languages = {x["name"]: x["languages"] for x in mine["tasks"]}
+  digests = {x["name"]: x.get(results.TASK) for x in mine["tasks"]}
   for task in other["tasks"]:
     known = languages.get(task["name"], task["languages"])
     if known != task["languages"]:
       yield f"languages of {task['name']}", known, task["languages"]
+    one, two = digests.get(task["name"]), task.get(results.TASK)
+    if one and two:  # Reports of older versions do not know their content.
+      for part in results.PARTS:
+        if one[part] != two[part]:
+          yield f"{part} of {task['name']}", one[part][:12], two[part][:12]
   yield from _unlike_starts(mine, other)
 
 

@@ -147,6 +147,9 @@ def read(
       start/AXIS=LEVEL hold the untrained model.
     start: a run folder with the untrained model's results, where it is no
       cell.
+
+  Raises:
+    Fault: cells were judged on different tasks of one name.
   """
   grid_by_name = grids(config)
   cells, starts = {}, []
@@ -162,14 +165,21 @@ def read(
   starts.sort(key=lambda x: -len(x[0]))
   if start is not None:
     starts.append(({}, _outcome(study_cells.START, start)))
-  names = {
-    task
-    for outcome in (*cells.values(), *(x for _, x in starts))
-    for task in outcome.tasks
-  }
+  outcomes = [*cells.values(), *(x for _, x in starts)]
+  names = {task for outcome in outcomes for task in outcome.tasks}
+  _check_tasks(outcomes, names)
   specs = [results.slug(x) for x in config.run.evaluation.tasks]
   ordered = sorted(names, key=lambda task: (_place(task, specs), task))
   return Study(grid_by_name, cells, starts, ordered)
+
+
+def _check_tasks(outcomes: Sequence[Outcome], names: Collection[str]) -> None:
+  for name in sorted(names):
+    found = {str(x.folder): x.tasks[name] for x in outcomes if name in x.tasks}
+    results.check_tasks(found)
+    unverified = results.unverified(found)
+    if unverified:
+      _LOG.warning("%s: %s", name, unverified)
 
 
 def grids(config: ml_collections.ConfigDict) -> dict[str, Grid]:

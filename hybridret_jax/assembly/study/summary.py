@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybridret_jax.assembly.study import results as study_results
-from hybridret_jax.reporting import tables, throughput
+from hybridret_jax.reporting import results, tables, throughput
 from hybridret_jax.reporting.study import names as study_names
 from hybridret_jax.retrieval import significance
 
@@ -139,7 +139,7 @@ def mean_figures(systems: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def task(study: study_results.Study, name: str) -> dict[str, Any]:
-  """A task: `name`, `about`, `languages` and `notes`."""
+  """A task: `name`, `about`, `languages`, `notes` and what it is known by."""
   there = [
     outcome.tasks[name]
     for outcome in (*study.cells.values(), *(x for _, x in study.starts))
@@ -151,6 +151,9 @@ def task(study: study_results.Study, name: str) -> dict[str, Any]:
     "about": tables.counts(there[0]),
     "languages": figures["languages"],
     "notes": sorted({note for found in there for note in found["notes"]}),
+    results.TASK: next(
+      (found[results.TASK] for found in there if found.get(results.TASK)), None
+    ),
   }
 
 

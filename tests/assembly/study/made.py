@@ -16,7 +16,7 @@ from hybridret_jax.assembly.study import report as study_report
 from hybridret_jax.assembly.study import results as study_results
 from hybridret_jax.reporting import results, throughput
 from hybridret_jax.retrieval import evaluation
-from hybridret_jax.retrieval.tasks import task
+from hybridret_jax.retrieval.tasks import digests, task
 from hybridret_jax.training import meter
 
 TASK = "xquad_r"
@@ -198,6 +198,7 @@ def _judge(cell, folder, name, clusters):
     {
       "schema": results.SCHEMA,
       "task": name,
+      "task_sha256": digests.of(the_task),
       "candidates": "as given",
       "systems": systems,
       "model": {"training_languages": list(SEEN)},
