@@ -23,6 +23,7 @@ from hybridret_jax.assembly import (
   trained,
   training_data,
 )
+from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.data import sources
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
@@ -35,7 +36,11 @@ _LOG = logging.getLogger(__name__)
 _VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+def evaluate(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  inputs: inputs_lib.Inputs | None = None,
+) -> None:
   """Judges the systems of a config on its tasks and writes their results.
 
   Writes `results/<task>/` in the run's folder: results.json, the matrices as
@@ -44,10 +49,16 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   notice. A run that is there is judged with its own settings
   (`own_settings.bound`).
 
+  Args:
+    config: the whole config.
+    workdir: folder of the run.
+    inputs: what was read of the config's sources and tasks, if anything was.
+
   Raises:
     Fault: settings, data, tokenizer or start are not those of the run.
   """
   config = settled.of(own_settings.bound(config, workdir))
+  inputs = inputs or inputs_lib.Inputs()
   specs = tasks.distinct(config, config.evaluation.tasks)
   mesh = meshes.make(**config.mesh)
   wanted = _wanted(config, workdir)
@@ -57,7 +68,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     or run_folder.needs_tokenizer(config, workdir)
     or any(system.on_training_texts for system in wanted)
   ):
-    whole = training_data.read(config)
+    whole = inputs.corpus(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, whole))
   run_folder.check_made_of(
     workdir,
@@ -74,7 +85,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   }
   encode_texts = judging.encoder(config, made, mesh)
   for spec in specs:
-    task = judging.settle(config, tasks.load(config, spec, held), encode_texts)
+    task = judging.settle(config, inputs.task(config, spec, held), encode_texts)
     judged, seconds = _judge(
       config, task, wanted, parameters, encode_texts, corpus
     )

@@ -10,6 +10,7 @@ import jax
 import ml_collections
 import numpy as np
 
+from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import (
   judging,
   model,
@@ -31,7 +32,11 @@ from hybridret_jax.reporting import model_card, results
 _LOG = logging.getLogger(__name__)
 
 
-def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+def export(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  inputs: inputs_lib.Inputs | None = None,
+) -> None:
   """Writes the best checkpoint as a folder, once it agrees with itself.
 
   The folder is written aside, loaded back (through sentence-transformers too,
@@ -39,6 +44,11 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   on the texts of `probes`; only then does it appear under its name. What it
   takes the place of is an export, see `places.export_target`. The run's own
   settings and inputs hold, and its card tells of them.
+
+  Args:
+    config: the whole config.
+    workdir: folder of the run.
+    inputs: what was read of the config's sources, if anything was.
 
   Raises:
     Fault: settings, data, tokenizer or start are not those of the run.
@@ -49,7 +59,11 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   config = settled.of(own_settings.bound(config, workdir))
   mesh = meshes.make(**config.mesh)
   made = model.make(config, run_folder.tokenizer(config, workdir))
-  run_folder.check_made_of(workdir, corpus=_corpus(config, workdir), made=made)
+  run_folder.check_made_of(
+    workdir,
+    corpus=_corpus(config, workdir, inputs or inputs_lib.Inputs()),
+    made=made,
+  )
   params, step = trained.parameters(config, made, mesh, workdir)
   asked = probes.make(made.tokenizer, max(made.lengths.values()))
   encode_texts = judging.encoder(config, made, mesh)
@@ -61,7 +75,7 @@ def export(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   hosts.sync("exported")
 
 
-def _corpus(config, workdir):
+def _corpus(config, workdir, inputs):
   """The run's data, where they are at hand: an export needs none itself."""
   if not run_folder.has_record(workdir):
     return None
@@ -73,7 +87,7 @@ def _corpus(config, workdir):
       "is" if len(absent) == 1 else "are",
     )
     return None
-  return training_data.read(config)
+  return inputs.corpus(config)
 
 
 def _export(config, workdir, made, params, step, asked, expected):

@@ -179,7 +179,13 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     _study(workdir)
     return
   from hybridret_jax import defaults, evaluate, export, search, train
-  from hybridret_jax.assembly import check, devices, own_settings, places
+  from hybridret_jax.assembly import (
+    check,
+    devices,
+    inputs,
+    own_settings,
+    places,
+  )
   from hybridret_jax.parallel import hosts
 
   verbs = {
@@ -200,11 +206,12 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   devices.start(config)
   if not hosts.is_first():
     logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
-  check.whole(config, modes or ["evaluate"])
+  read = inputs.Inputs()
+  check.whole(config, modes or ["evaluate"], read)
   for turn in modes:
-    verbs[turn](config, workdir)
+    verbs[turn](config, workdir, read)
   if mode == "search":
-    found = search.search(config, workdir, arguments[0])
+    found = search.search(config, workdir, arguments[0], inputs=read)
     if hosts.is_first():
       print(found)
 

@@ -5,6 +5,7 @@ import pathlib
 import jax
 import ml_collections
 
+from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import (
   judging,
   model,
@@ -15,6 +16,7 @@ from hybridret_jax.assembly import (
   trained,
   training_data,
 )
+from hybridret_jax.ground import faults
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import found
 from hybridret_jax.retrieval import search as searching
@@ -26,21 +28,35 @@ def search(
   query: str,
   *,
   number: int = 10,
+  inputs: inputs_lib.Inputs | None = None,
 ) -> str:
   """A table of the candidates that answer `query` best.
 
   The candidates are those of the config's first evaluation task; the model is
   the run's best checkpoint, or what it starts from where there is none.
 
+  Args:
+    config: the whole config.
+    workdir: folder of the run.
+    query: to answer.
+    number: of candidates.
+    inputs: what was read of the config's sources and tasks, if anything was.
+
   Raises:
-    Fault: settings, data, tokenizer or start are not those of the run.
+    Fault: there is no task, or settings, data, tokenizer or start are not those
+      of the run.
   """
   config = settled.of(own_settings.bound(config, workdir))
+  inputs = inputs or inputs_lib.Inputs()
   mesh = meshes.make(**config.mesh)
+  if not config.evaluation.tasks:
+    raise faults.Fault(
+      "evaluation.tasks", "is empty", "name the task to search first"
+    )
   spec = config.evaluation.tasks[0]
   whole, held = None, None
   if spec == tasks.HELD_OUT or run_folder.needs_tokenizer(config, workdir):
-    whole = training_data.read(config)
+    whole = inputs.corpus(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, whole))
   is_trained = trained.has_checkpoint(workdir)
   run_folder.check_made_of(
@@ -57,7 +73,7 @@ def search(
     params = jax.device_put(
       made.start(seed=config.seed), meshes.replicated(mesh)
     )
-  task = tasks.load(config, spec, held)
+  task = inputs.task(config, spec, held)
   encode_texts = judging.encoder(config, made, mesh)
   shards = judging.encode_candidates(
     task, encode_texts, params, cache=judging.cache_folder(config)

@@ -247,7 +247,7 @@ def _run(config, cells, mine, workdir, wanted) -> int:
   """One cell, in this process and those that it has joined."""
   begun = time.monotonic()
   from hybridret_jax import evaluate, export, train
-  from hybridret_jax.assembly import check, devices
+  from hybridret_jax.assembly import check, devices, inputs
   from hybridret_jax.assembly.study import check as study_check
   from hybridret_jax.assembly.study import turn as study_turn
   from hybridret_jax.parallel import hosts
@@ -272,9 +272,10 @@ def _run(config, cells, mine, workdir, wanted) -> int:
   with study_turn.turn(config, workdir, cell, lease):
     run = study_cells.run_config(config, cell, workdir)
     modes = study_cells.modes(config, cell)
-    check.whole(run, modes)
+    read = inputs.Inputs()
+    check.whole(run, modes, read)
     for mode in modes:
-      verbs[mode](run, folder)
+      verbs[mode](run, folder, read)
     hosts.sync("cell done")
   if lease and not study_folder.finish(
     folder,

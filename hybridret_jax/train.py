@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import ml_collections
 
+from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import (
   judging,
   model,
@@ -30,8 +31,17 @@ from hybridret_jax.training import state as states
 _LOG = logging.getLogger(__name__)
 
 
-def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+def train(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  inputs: inputs_lib.Inputs | None = None,
+) -> None:
   """Trains to `config.train.steps`, or goes on from the newest checkpoint.
+
+  Args:
+    config: the whole config.
+    workdir: folder of the run.
+    inputs: what was read of the config's sources and tasks, if anything was.
 
   Raises:
     ValueError: the config does not fit its data or the run in `workdir`.
@@ -40,7 +50,8 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   config = settled.of(own_settings.filled(config, workdir))
   run_folder.claim(config, workdir)
   mesh = meshes.make(**config.mesh)
-  corpus = training_data.read(config)
+  inputs = inputs or inputs_lib.Inputs()
+  corpus = inputs.corpus(config)
   made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
   run_folder.keep_record(workdir, corpus, made)
   data = training_data.make(config, corpus, made.tokenizer)
@@ -49,7 +60,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     return
   prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)
   state = prepared.create(made.pretrained(seed=config.seed))
-  validate = _validator(config, made, data.held, mesh)
+  validate = _validator(config, made, data.held, mesh, inputs)
   total, every = config.train.steps, config.train
   label = loss.label(config.loss.same_group)
   with (
@@ -190,14 +201,14 @@ def _on_devices(batch, prepared):
   }
 
 
-def _validator(config, made, held, mesh):
+def _validator(config, made, held, mesh, inputs):
   """parameters -> (figure that checkpoints are chosen by, flat figures)."""
   if not config.validation.task:
     return None
   specs = dict.fromkeys((config.validation.task, *config.validation.also))
   encode_texts = judging.encoder(config, made, mesh)
   judged = {
-    spec: judging.settle(config, tasks.load(config, spec, held), encode_texts)
+    spec: judging.settle(config, inputs.task(config, spec, held), encode_texts)
     for spec in tasks.distinct(config, tuple(specs))
   }
   as_it_is = systems.parse("trained")
