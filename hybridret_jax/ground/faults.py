@@ -1,5 +1,7 @@
 """What is wrong with something that was given: where, what, and the mend."""
 
+LONGEST = 2000  # Characters of what is wrong.
+
 
 class Fault(ValueError):
   """An input that cannot be used: a file, a folder, a record or a setting.
@@ -15,6 +17,8 @@ class Fault(ValueError):
   """
 
   def __init__(self, place: object, what: str, mend: str):
+    if len(what) > LONGEST:  # A name of a file's may be a page.
+      what = f"{what[:LONGEST]}…"
     super().__init__(f"{place}: {what}; {mend}")
     self.place = str(place)
     self.what = what

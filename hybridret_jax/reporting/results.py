@@ -8,13 +8,14 @@ import math
 import os
 import pathlib
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from hybridret_jax.ground import faults, writing
+from hybridret_jax.ground import faults, reading, writing
+from hybridret_jax.reporting import layout
 
 SCHEMA = 2
+_AGAIN = "evaluate again"
 FILE = "results.json"
 EXAMPLES = "examples.json"
 TASK = "task_sha256"
@@ -72,7 +73,9 @@ def load(folder: str | os.PathLike) -> dict[str, Any]:
       f"{path} does not exist; run with --mode=evaluate to make it"
     )
   results = _read_json(path)
-  _check(results, str(path))
+  if isinstance(results.get("systems", {}), dict):
+    _check(results, str(path))
+  layout.check(results, str(path))
   return results
 
 
@@ -115,23 +118,28 @@ def load_per_query(
     raise FileNotFoundError(
       f"{path} does not exist; run with --mode=evaluate to make it"
     )
-  try:
-    text = gzip.decompress(path.read_bytes()).decode()
-  except (OSError, EOFError, zlib.error) as error:
-    raise ValueError(f"{path}: {error}; evaluate again") from error
   rows = []
-  for number, line in enumerate(text.split("\n")[:-1], start=1):
-    try:
-      row = json.loads(line)
-    except json.JSONDecodeError:
-      row = None
-    if not isinstance(row, dict) or not {"id", "lang"} <= row.keys():
-      raise ValueError(
-        f"{path}:{number}: {line[:60]!r} is not a JSON object with id and"
-        " lang; evaluate again"
-      )
-    rows.append(row)
+  lines = reading.lines(path)
+  try:
+    for place, line in lines:
+      row = reading.parse(line, place)
+      if not isinstance(row, dict) or not _is_row(row):
+        raise faults.Fault(
+          place,
+          f"{reading.shown(line)} is not a JSON object with id and lang, pool"
+          " and directions",
+          _AGAIN,
+        )
+      rows.append(row)
+  except faults.Fault as fault:
+    raise faults.Fault(fault.place, fault.what, _AGAIN) from fault
   return rows
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+  return all(isinstance(row.get(key), str) for key in ("id", "lang")) and all(
+    isinstance(row.get(key, {}), dict) for key in ("pool", "directions")
+  )
 
 
 def save_examples(
@@ -161,6 +169,8 @@ def load_examples(folder: str | os.PathLike) -> dict[str, Any] | None:
   if not path.is_file():
     return None
   examples = _read_json(path)
+  if {"queries", "systems"} <= examples.keys():
+    layout.check_examples(examples, str(path))
   _check_examples(examples, str(path))
   return examples
 
@@ -258,42 +268,53 @@ def slug(name: str) -> str:
 def _check(results: dict[str, Any], place: str) -> None:
   schema = results.get("schema")
   if schema != SCHEMA:
-    raise ValueError(
-      f"{place}: schema {schema!r}, but this version reads and writes"
-      f" {SCHEMA}; evaluate again with this version"
+    raise faults.Fault(
+      place,
+      f"schema {reading.shown(schema)}, but this version reads and writes"
+      f" {SCHEMA}",
+      "evaluate again with this version",
     )
   missing = [key for key in _KEYS if key not in results]
   if missing:
-    raise ValueError(f"{place}: {', '.join(missing)} missing; add them")
+    raise faults.Fault(place, f"{', '.join(missing)} missing", "add them")
   digests = results.get(TASK)
-  if digests is not None and (
-    not isinstance(digests, dict) or set(digests) != set(PARTS)
+  if digests is not None and not (
+    isinstance(digests, dict)
+    and set(digests) == set(PARTS)
+    and all(isinstance(digest, str) for digest in digests.values())
   ):
-    raise ValueError(
-      f"{place}: {TASK} is {digests!r}; give a SHA-256 each of"
-      f" {', '.join(PARTS)}"
+    raise faults.Fault(
+      place,
+      f"{TASK} is {reading.shown(digests)}",
+      f"give a SHA-256 each of {', '.join(PARTS)}",
     )
   if not results["systems"]:
-    raise ValueError(f"{place}: no system; add one system's figures")
+    raise faults.Fault(place, "no system", "add one system's figures")
   for name, figures in results["systems"].items():
-    missing = [key for key in _FIGURES_KEYS if key not in figures]
+    kept = figures if isinstance(figures, dict) else {}
+    missing = [key for key in _FIGURES_KEYS if key not in kept]
     if missing:
-      raise ValueError(
-        f"{place}: system {name!r} lacks {', '.join(missing)};"
-        " give what retrieval.evaluation.evaluate returns"
+      raise faults.Fault(
+        place,
+        f"system {reading.shown(name)} lacks {', '.join(missing)}",
+        "give what retrieval.evaluation.evaluate returns",
       )
 
 
 def _check_examples(examples: dict[str, Any], place: str) -> None:
   missing = {"queries", "systems"} - examples.keys()
   if missing:
-    raise ValueError(f"{place}: {', '.join(sorted(missing))} missing; add them")
+    raise faults.Fault(
+      place, f"{', '.join(sorted(missing))} missing", "add them"
+    )
   queries = len(examples["queries"])
   for name, lists in examples["systems"].items():
     if len(lists) != queries:
-      raise ValueError(
-        f"{place}: system {name!r} has candidates for {len(lists)} queries of"
-        f" {queries}; give one list for each query, in order"
+      raise faults.Fault(
+        place,
+        f"system {reading.shown(name)} has candidates for {len(lists)} queries"
+        f" of {queries}",
+        "give one list for each query, in order",
       )
 
 
@@ -302,15 +323,7 @@ def _per_query_path(folder: str | os.PathLike, name: str) -> pathlib.Path:
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
-  try:
-    value = json.loads(path.read_text(encoding="utf-8"))
-  except json.JSONDecodeError as error:
-    raise ValueError(
-      f"{path}:{error.lineno}: not JSON ({error.msg}); evaluate again"
-    ) from error
-  if not isinstance(value, dict):
-    raise ValueError(f"{path}: not a JSON object; evaluate again")
-  return value
+  return reading.document(path, mend=_AGAIN)
 
 
 def _only_finite(value: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import tabulate
 
-from hybridret_jax.ground import writing
+from hybridret_jax.ground import faults, reading, writing
 from hybridret_jax.reporting import training_log
 
 FILE = "throughput.json"
@@ -57,29 +57,40 @@ def load(folder: str | os.PathLike) -> list[dict[str, Any]]:
   """The parts of a run's throughput.json; [] where there is none.
 
   Raises:
-    ValueError: it is not what `save` writes.
+    Fault: it is not what `save` writes.
   """
   path = pathlib.Path(folder) / FILE
   if not path.is_file():
     return []
-  try:
-    found = json.loads(path.read_text(encoding="utf-8"))
-  except json.JSONDecodeError as error:
-    raise ValueError(
-      f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file"
-    ) from error
-  schema = found.get("schema") if isinstance(found, dict) else None
-  if schema != SCHEMA or not found.get("parts"):
-    raise ValueError(
-      f"{path}: schema {schema!r}, or no parts; this version reads schema"
-      f" {SCHEMA}: delete the file"
+  found = reading.document(path, mend="delete the file")
+  schema, parts = found.get("schema"), found.get("parts")
+  if schema != SCHEMA or not parts or not isinstance(parts, list):
+    raise faults.Fault(
+      path,
+      f"schema {reading.shown(schema)}, or no parts",
+      f"this version reads schema {SCHEMA}: delete the file",
     )
-  return found["parts"]
+  for number, part in enumerate(parts):
+    if not isinstance(part, dict) or not isinstance(
+      part.get("first_step"), int
+    ):
+      raise faults.Fault(
+        path, f"part {number} has no first_step", "delete the file"
+      )
+  return parts
 
 
 def of_run(folder: str | os.PathLike) -> dict[str, Any]:
   """What `summary` makes of a run's folder; raises as `load` does."""
-  return summary(load(folder), training_log.read(folder))
+  parts, records = load(folder), training_log.read(folder)
+  try:
+    return summary(parts, records)
+  except (KeyError, TypeError, ValueError, AttributeError) as error:
+    raise faults.Fault(
+      pathlib.Path(folder) / FILE,
+      f"a part is not laid out as it is written ({error!r})",
+      "delete the file",
+    ) from error
 
 
 def summary(

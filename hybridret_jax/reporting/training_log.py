@@ -10,7 +10,7 @@ from typing import Any
 import tensorboardX
 import tqdm
 
-from hybridret_jax.ground import writing
+from hybridret_jax.ground import faults, reading, writing
 from hybridret_jax.parallel import hosts
 
 FILE = "metrics.jsonl"
@@ -71,27 +71,38 @@ def read(folder: str | os.PathLike) -> list[dict[str, Any]]:
   A last line that an interruption cut short is left out.
 
   Raises:
-    ValueError: another line is not a JSON object with a step.
+    Fault: another line is not a JSON object with a step.
   """
   path = pathlib.Path(folder) / FILE
   if not path.is_file():
     return []
-  lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+  whole = _ends_in_a_line(path)
   records = []
-  for number, line in enumerate(lines, start=1):
-    if not line.endswith("\n"):
+  lines = list(reading.lines(path))
+  for number, (place, line) in enumerate(lines, start=1):
+    if number == len(lines) and not whole:
       break
     try:
-      record = json.loads(line)
-    except json.JSONDecodeError:
-      record = None
-    if not isinstance(record, dict) or not isinstance(record.get("step"), int):
-      raise ValueError(
-        f"{path}:{number}: {line.strip()[:60]!r} is not a JSON object with a"
-        " step; remove the line"
+      record = reading.parse(line, place)
+    except faults.Fault as fault:
+      raise faults.Fault(place, fault.what, "remove the line") from fault
+    step = record.get("step") if isinstance(record, dict) else None
+    if not isinstance(step, int) or isinstance(step, bool):
+      raise faults.Fault(
+        place,
+        f"{reading.shown(line)} is not a JSON object with a step",
+        "remove the line",
       )
     records.append(record)
   return records
+
+
+def _ends_in_a_line(path: pathlib.Path) -> bool:
+  """Whether the last line has its end; a line that is being written has not."""
+  with path.open("rb") as file:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - 1, 0))
+    return file.read() in (b"\n", b"")
 
 
 def progress(total: int, *, start: int = 0, name: str = "train") -> tqdm.tqdm:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from hybridret_jax import defaults
 from hybridret_jax.assembly import judging, systems
 from hybridret_jax.data import sources, tokenizer
 from hybridret_jax.models import dual_encoder
@@ -71,6 +72,55 @@ def test_kept_vectors_are_read_again_and_follow_their_texts(model, tmp_path):
   vectors = judging.encode(paired, encode_texts, params, cache=tmp_path)
   assert np.abs(vectors.candidates - plain.candidates).max() > 1e-3
   assert len(set(tmp_path.iterdir())) == 5
+
+
+def test_copies_are_what_the_encoder_cannot_tell_apart(model):
+  encode_texts, _ = model
+  cut = dataclasses.replace(
+    encode_texts, max_lengths={"query": 24, "passage": 24}
+  )
+  long = "word 1 word 2 word 3 word 4 " * 3
+  texts = (*CANDIDATES[:8], f"{long}1", f"{long}2", *CANDIDATES[10:])
+  candidates = made(candidate_texts=texts)
+  config = defaults.get_config()
+  (note,) = judging.settle(config, candidates, cut).notes
+  assert "such as 'c8' and 'c9'" in note
+  config.evaluation.identical_candidates = "relevant"
+  settled = judging.settle(config, candidates, cut)
+  assert settled.relevant[8].tolist() == [8, 9, 18]
+  whole = dataclasses.replace(
+    encode_texts, max_lengths={"query": 99, "passage": 99}
+  )
+  assert judging.settle(config, candidates, whole) is candidates
+
+
+def test_a_query_among_the_candidates_is_left_out_where_asked(model):
+  encode_texts, params = model
+  same = made(
+    query_texts=("word 11 word 5", *QUERIES[1:]),
+    query_ids=("c11", *(f"q{i}" for i in range(1, 12))),
+  )
+  config = defaults.get_config()
+  (note,) = judging.settle(config, same, encode_texts).notes
+  assert note.startswith("1 of 12 queries stand among the candidates")
+  config.evaluation.leave_out_query = True
+  settled = judging.settle(config, same, encode_texts)
+  vectors = judging.encode(settled, encode_texts, params)
+  as_it_is = systems.parse("untrained")
+  mesh = encode_texts.mesh
+  judged = judging.judge(settled, vectors, as_it_is, mesh=mesh, depth=20)
+  assert judged.top_QK.shape == (12, 19)
+  assert 11 not in judged.top_QK[0] and 11 in judged.top_QK[1:]
+
+
+def test_a_models_zero_vectors_are_refused(model):
+  encode_texts, params = model
+  vectors = judging.encode(made(), encode_texts, params)
+  vectors.candidates[3] = 0
+  with pytest.raises(ValueError, match="1 candidate vectors of untrained are"):
+    judging.judge(
+      made(), vectors, systems.parse("untrained"), mesh=encode_texts.mesh
+    )
 
 
 def test_a_damaged_shard_is_encoded_again(model, tmp_path):

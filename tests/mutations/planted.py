@@ -6,6 +6,7 @@ from tests.mutations import (
   model_folders,
   models,
   parallel,
+  readers,
   retrieval,
   training,
 )
@@ -13,7 +14,7 @@ from tests.mutations.mutation import Mutation
 
 _ROOMS = (
   *(training, parallel, models, model_folders, retrieval, data),
-  files,
+  *(files, readers),
 )
 ALL: dict[str, Mutation] = {
   mutation.name: mutation for room in _ROOMS for mutation in room.MUTATIONS

@@ -14,6 +14,7 @@ from tests.mutations import (
   models,
   parallel,
   planted,
+  readers,
   retrieval,
   training,
   trial,
@@ -21,7 +22,10 @@ from tests.mutations import (
 from tests.mutations import mutation as mutations
 
 ROOT = pathlib.Path(__file__).parents[2]
-ROOMS = (data, files, model_folders, models, parallel, retrieval, training)
+ROOMS = (
+  *(data, files, model_folders, models, parallel, readers, retrieval),
+  training,
+)
 
 
 @pytest.mark.parametrize("mutation", planted.ALL.values(), ids=planted.ALL)

@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridret_jax.reporting import results
@@ -95,7 +95,7 @@ def test_no_results_says_how_to_make_them(tmp_path):
 
 def test_broken_json_is_refused_with_its_line(tmp_path):
   (tmp_path / results.FILE).write_text('{"schema": 1,\n')
-  with pytest.raises(ValueError, match=r"results\.json:2: not JSON"):
+  with pytest.raises(ValueError, match=r"results\.json:1: not JSON"):
     results.load(tmp_path)
 
 
@@ -111,7 +111,12 @@ def test_figures_of_queries_come_back_equal(tmp_path):
   assert results.load_per_query(tmp_path, "trained, means") == ROWS
 
 
-@given(st.lists(st.fixed_dictionaries({"id": st.text(), "lang": st.text()})))
+# Whatever reads names refuses NUL.
+NAME = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+
+
+@settings(deadline=None)
+@given(st.lists(st.fixed_dictionaries({"id": NAME, "lang": NAME})))
 def test_any_ids_come_back_equal(tmp_path_factory, rows):
   folder = tmp_path_factory.mktemp("results")
   results.save_per_query(folder, "any", rows)
@@ -140,8 +145,36 @@ def test_broken_figures_of_queries_are_refused(tmp_path):
   with pytest.raises(ValueError, match=f"{path}:3: .*q3.*evaluate again"):
     results.load_per_query(tmp_path, "trained")
   path.write_bytes(path.read_bytes()[:-9])
-  with pytest.raises(ValueError, match=f"{path}: .*evaluate again"):
+  with pytest.raises(ValueError, match=f"{path}:3: .*evaluate again"):
     results.load_per_query(tmp_path, "trained")
+
+
+def change(saved, *keys, to):
+  for key in keys[:-1]:
+    saved = saved[key]
+  saved[keys[-1]] = to
+
+
+@pytest.mark.parametrize(
+  ("keys", "to", "said"),
+  [
+    (("systems",), [], "systems is \\[\\]; it has to be an object"),
+    (("systems", "trained"), 3, "trained' lacks languages"),
+    (("notes",), [1], "notes is 1"),
+    (("model",), "x", "model is 'x'"),
+    (("systems", "trained", "languages"), [None], "languages is None"),
+    (("systems", "trained", "counts"), {}, "counts.queries is None"),
+    (("systems", "trained", "pool", "en"), 1, "trained.pool.en is 1"),
+    (("systems", "trained", "macro", "monolingual", "map"), "1", "map is '1'"),
+    (("systems", "trained", "bias"), [], "bias is \\[\\]"),
+  ],
+)
+def test_what_is_laid_out_otherwise_is_named(tmp_path, saved, keys, to, said):
+  change(saved, *keys, to=to)
+  path = tmp_path / results.FILE
+  path.write_text(json.dumps(saved))
+  with pytest.raises(ValueError, match=f"^{path}: .*{said}"):
+    results.load(tmp_path)
 
 
 def test_examples_come_back_equal(tmp_path, entries):

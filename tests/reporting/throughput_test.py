@@ -64,7 +64,8 @@ def test_what_the_meter_gives_is_read_back(tmp_path):
     ("{", "throughput.json:1: not JSON"),
     ('{"schema": 7, "parts": [{}]}', "throughput.json: schema 7"),
     ('{"schema": 1, "parts": []}', "no parts"),
-    ("[]", "schema None"),
+    ("[]", "is not a JSON object"),
+    ('{"schema": 1, "parts": [3]}', "part 0 has no first_step"),
   ],
 )
 def test_another_file_is_refused(tmp_path, text, wrong):

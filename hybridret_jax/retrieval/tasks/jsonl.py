@@ -47,7 +47,8 @@ def load(folder: str | pathlib.Path, *, name: str | None = None) -> task.Task:
   judged = _judgements(_find(folder, "qrels.tsv"), queries, candidates)
   relevant, grades = task.pad_graded(judged)
   contexts = tuple(record.get("context", "") for record in candidates)
-  return task.Task(
+  return task.of_files(
+    folder,
     name=name or folder.resolve().name,
     languages=languages,
     query_texts=tuple(record["text"] for record in queries),
@@ -84,7 +85,9 @@ def _records(
     identity = fields.name(record, "id", place)
     if identity in records:
       raise faults.Fault(
-        place, f"id {identity!r} stands twice", "ids must be unique"
+        place,
+        f"id {identity!r} stands twice",
+        "ids must be unique",
       )
     text = fields.text(record, "text", place)
     if not text:

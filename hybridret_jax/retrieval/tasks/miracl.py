@@ -96,7 +96,8 @@ def load(
   query_language = task.language_column([len(asked.ids) for asked in judged])
   candidate_language = task.language_column(sizes)
   several = languages if len(languages) > 1 else ()
-  return task.Task(
+  return task.of_files(
+    folder,
     name=name,
     languages=languages,
     query_texts=tuple(text for asked in judged for text in asked.texts),
@@ -226,7 +227,9 @@ def passages(
       if seen is not None:
         if docid in seen:
           raise faults.Fault(
-            place, f"docid {docid!r} stands twice", "ids must be unique"
+            place,
+            f"docid {docid!r} stands twice",
+            "ids must be unique",
           )
         seen.add(docid)
       yield docid, f"{record['title']} {record['text']}".strip()

@@ -1,9 +1,13 @@
 """A retrieval task: queries, candidates, and which candidates are relevant."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+
+from hybridret_jax.ground import faults
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,6 +120,19 @@ class Task:
   @property
   def num_candidates(self) -> int:
     return len(self.candidate_texts)
+
+
+def of_files(folder: str | os.PathLike, **columns: Any) -> Task:
+  """The task whose columns were read in `folder`.
+
+  Raises:
+    Fault: what `Task` refuses, with the folder.
+  """
+  try:
+    return Task(**columns)
+  except ValueError as error:
+    what, _, mend = str(error).rpartition("; ")
+    raise faults.Fault(folder, what, mend) from error
 
 
 def language_column(sizes: list[int]) -> np.ndarray:

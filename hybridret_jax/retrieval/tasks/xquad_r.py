@@ -79,7 +79,8 @@ def load(
   clusters = _clusters(files)
   numbers = _paragraph_numbers(files)
   contexts = tuple(c for file in files for c in file.contexts)
-  return task.Task(
+  return task.of_files(
+    folder,
     name=name,
     languages=tuple(paths),
     query_texts=tuple(q for file in files for q in file.questions.values()),

@@ -1,0 +1,115 @@
+"""Bugs of what is read, and of what it counts as."""
+
+from tests.mutations.mutation import Mutation
+
+_READING = "hybridret_jax/ground/reading.py"
+_FIGURES = "hybridret_jax/retrieval/evaluation.py"
+_TAGS = (
+  "tests/retrieval/evaluation_test.py"
+  "::test_directions_are_pairs_whatever_the_tags"
+)
+
+MUTATIONS = (
+  Mutation(
+    name="plain_beside_packed",
+    bug="Of a file and its packed copy the plain one is read, whatever the"
+    " other holds.",
+    known_from="",
+    file=_READING,
+    old="  if len(there) > 1:",
+    new="  if len(there) > 2:",
+    tests=(
+      "tests/retrieval/tasks/jsonl_test.py"
+      "::test_a_file_plain_and_packed_is_refused",
+    ),
+  ),
+  Mutation(
+    name="half_a_surrogate_read",
+    bug="An escaped half of a surrogate pair is read, and breaks what writes"
+    " the text, once all is encoded.",
+    known_from="",
+    file=_READING,
+    old='(?:[dD][89a-fA-F]|0000)")',
+    new='(?:0000)")',
+    tests=("tests/ground/reading_test.py::test_no_json",),
+  ),
+  Mutation(
+    name="a_key_twice",
+    bug="Of a key that stands twice in an object the last value counts.",
+    known_from="",
+    file=_READING,
+    old="  if len(made) < len(pairs):",
+    new="  if not pairs and made:",
+    tests=("tests/ground/reading_test.py::test_no_json",),
+  ),
+  Mutation(
+    name="tags_as_written",
+    bug="EN and en are two languages.",
+    known_from="",
+    file="hybridret_jax/ground/languages.py",
+    old="  return made if langcodes.tag_is_valid(made) else None",
+    new="  return tag if langcodes.tag_is_valid(made) else None",
+    tests=("tests/ground/languages_test.py::test_one_spelling",),
+  ),
+  Mutation(
+    name="directions_split",
+    bug="Whether a direction is monolingual is read off its name, so pt-BR"
+    " breaks or counts as another.",
+    known_from="",
+    file=_FIGURES,
+    old="    (query == answer, directions[key])",
+    new='    (len(set(key.split("-"))) == 1, directions[key])',
+    tests=(_TAGS,),
+  ),
+  Mutation(
+    name="missing_passages_flatter",
+    bug="A relevant passage that the corpus lacks is no miss.",
+    known_from="",
+    file=_FIGURES,
+    old="  if task.misses is None:\n    return rank_QR, grade_QR",
+    new="  if task.misses is not None:\n    return rank_QR, grade_QR\n"
+    "  if task.misses is None:\n    return rank_QR, grade_QR",
+    tests=(
+      "tests/retrieval/evaluation_test.py"
+      "::test_what_the_corpus_lacks_is_never_found",
+    ),
+  ),
+  Mutation(
+    name="own_candidate_ranked",
+    bug="A query that is left out of its own ranking stands in the way of what"
+    " is relevant.",
+    known_from="mteb's ignore_identical_ids",
+    file="hybridret_jax/retrieval/left_out.py",
+    old="language_N[left_out_Q[query]]] -= 1",
+    new="language_N[left_out_Q[query]]] -= 0",
+    tests=(
+      "tests/retrieval/left_out_test.py"
+      "::test_counts_are_those_of_a_sort_without_it",
+    ),
+  ),
+  Mutation(
+    name="copies_of_other_languages",
+    bug="A copy of what is relevant is relevant in another language too.",
+    known_from="",
+    file="hybridret_jax/retrieval/tasks/copies.py",
+    old="    both_N + task.candidate_language, return",
+    new="    both_N, return",
+    tests=(
+      "tests/retrieval/tasks/copies_test.py"
+      "::test_what_the_encoder_sees_decides",
+    ),
+  ),
+  Mutation(
+    name="answer_anywhere",
+    bug="An answer that does not stand at answer_start makes the sentence there"
+    " relevant.",
+    known_from="",
+    file="hybridret_jax/retrieval/tasks/xquad_r.py",
+    old="    if not text.strip() or there != text:",
+    new="    if not text.strip():",
+    tests=(
+      "tests/retrieval/tasks/xquad_r_test.py"
+      "::test_misshapen_paragraphs_are_named",
+    ),
+  ),
+)
