@@ -309,6 +309,7 @@ def alter_text(path):
       "tokenizer_config.json",
     ),
   ],
+  ids=["data", "tokenizer", "start", "start_config", "tokenizer_config"],
 )
 @pytest.mark.parametrize("moved", [False, True])
 @pytest.mark.parametrize("verb", ["train", "evaluate", "search", "export"])

@@ -390,3 +390,47 @@ def test_queries_of_a_bad_record_name_its_line(tmp_path):
   path = write(tmp_path / "en.jsonl", [record("a", "en"), {"id": "b"}])
   with pytest.raises(ValueError, match=r"en\.jsonl:2: group is missing"):
     sources.read([f"queries:{path}"])
+
+
+def test_a_sources_digest_follows_from_all_of_its_rows(tmp_path):
+  rows = [record("a", "en", negatives=["n", "m"]), record("b", "en")]
+
+  def digest(name, rows, languages=None):
+    write(tmp_path / name, rows)
+    folder = (tmp_path / name).parent
+    [sha256] = sources.read([folder], languages=languages).sha256
+    return sha256
+
+  before = digest("one/en.jsonl", rows)
+  assert digest("elsewhere/one/en.jsonl", rows) == before
+  assert digest("packed/one/en.jsonl.gz", rows) == before
+  spaced = [rows[0] | {"query": f" {rows[0]['query']} "}, rows[1]]
+  assert digest("spaced/en.jsonl", spaced) == before
+  for number, change in enumerate(
+    (
+      {"id": "other"},
+      {"group": "c"},
+      {"block": "c"},
+      {"query": "another"},
+      {"query": ""},
+      {"passage": "another"},
+      {"negatives": ["n"]},
+      {"negatives": ["m", "n"]},
+    )
+  ):
+    altered = [rows[0] | change, rows[1]]
+    assert digest(f"altered{number}/en.jsonl", altered) != before, change
+  assert digest("swapped/en.jsonl", rows[::-1]) != before
+  assert digest("fewer/en.jsonl", rows[:1]) != before
+
+
+def test_a_digest_is_of_one_source_and_of_what_is_asked_for(tmp_path):
+  write(tmp_path / "one" / "en.jsonl", [record("a", "en")])
+  write(tmp_path / "two" / "en.jsonl", [record("b", "en")])
+  write(tmp_path / "two" / "de.jsonl", [record("b", "de")])
+  places = [tmp_path / "one", tmp_path / "two"]
+  both = sources.read(places, languages=["en"])
+  alone = sources.read(places[1:], languages=["en"])
+  assert both.sha256[1] == alone.sha256[0] != both.sha256[0]
+  assert sources.read(places[1:]).sha256 != alone.sha256
+  assert sources.select(both, [0]).sha256 == both.sha256

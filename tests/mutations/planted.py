@@ -8,13 +8,14 @@ from tests.mutations import (
   parallel,
   readers,
   retrieval,
+  runs,
   training,
 )
 from tests.mutations.mutation import Mutation
 
 _ROOMS = (
   *(training, parallel, models, model_folders, retrieval, data),
-  *(files, readers),
+  *(files, readers, runs),
 )
 ALL: dict[str, Mutation] = {
   mutation.name: mutation for room in _ROOMS for mutation in room.MUTATIONS

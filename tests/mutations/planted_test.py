@@ -16,6 +16,7 @@ from tests.mutations import (
   planted,
   readers,
   retrieval,
+  runs,
   training,
   trial,
 )
@@ -24,6 +25,7 @@ from tests.mutations import mutation as mutations
 ROOT = pathlib.Path(__file__).parents[2]
 ROOMS = (
   *(data, files, model_folders, models, parallel, readers, retrieval),
+  runs,
   training,
 )
 

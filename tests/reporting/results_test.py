@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridret_jax.ground import faults
 from hybridret_jax.reporting import results
 
 ROWS = [
@@ -197,3 +198,28 @@ def test_examples_with_a_list_too_few_are_refused(tmp_path, entries):
   path.write_text('{"queries": []}')
   with pytest.raises(ValueError, match=f"{path}: systems missing"):
     results.load_examples(tmp_path)
+
+
+@pytest.mark.parametrize("part", results.PARTS)
+def test_different_tasks_of_one_name_do_not_compare(saved, part):
+  known = saved | {"task_sha256": dict.fromkeys(results.PARTS, "1")}
+  other = known | {"task_sha256": known["task_sha256"] | {part: "2"}}
+  results.check_tasks({"a": known, "b": known})
+  assert not results.unverified({"a": known, "b": known})
+  with pytest.raises(faults.Fault) as refused:
+    results.check_tasks({"a": known, "b": saved, "c": other})
+  said = str(refused.value)
+  assert f"task {saved['task']}: {part} differ between a and c;" in said
+
+
+def test_results_without_a_digest_compare_by_name_and_that_is_said(saved):
+  known = saved | {"task_sha256": dict.fromkeys(results.PARTS, "1")}
+  results.check_tasks({"a": known, "b": saved})
+  said = results.unverified({"a": known, "b": saved})
+  assert "Results of b " in said and "name alone" in said
+  assert not results.unverified({"b": saved})  # It compares with none.
+
+
+def test_a_digest_without_its_parts_is_refused(tmp_path, saved):
+  with pytest.raises(ValueError, match="task_sha256 is"):
+    results.save(tmp_path, saved | {"task_sha256": {"queries": "1"}})
