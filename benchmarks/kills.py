@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks.workers import tiny_run
 
-_HOOK = pathlib.Path(__file__).parent / "workers" / "kill_hook"
+HOOK = pathlib.Path(__file__).parent / "workers" / "kill_hook"
 _BY_CHANCE = 0.2  # Share of the kills at a moment by chance.
 
 
@@ -198,7 +198,7 @@ def _killed_after(folder, place, seconds) -> int:
 
 def _environment(place, **more):
   roots = os.pathsep.join(map(str, (place / "run", place / "cache")))
-  return {"PYTHONPATH": str(_HOOK), "KILL_ROOTS": roots, **more}
+  return {"PYTHONPATH": str(HOOK), "KILL_ROOTS": roots, **more}
 
 
 def _flags(folder, place) -> list[str]:

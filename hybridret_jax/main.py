@@ -178,14 +178,16 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   if mode == "study":
     _study(workdir)
     return
+  from hybridret_jax.assembly import places
+
+  config = _CONFIG.value
+  modes = [mode] if mode in _TURNS else list(_TURNS) if mode is None else []
+  if modes:
+    places.check_run(workdir)
+  if "export" in modes and config is not None:
+    places.export_target(workdir, config.export.folder)
   from hybridret_jax import defaults, evaluate, export, search, train
-  from hybridret_jax.assembly import (
-    check,
-    devices,
-    inputs,
-    own_settings,
-    places,
-  )
+  from hybridret_jax.assembly import check, devices, inputs, own_settings
   from hybridret_jax.parallel import hosts
 
   verbs = {
@@ -193,16 +195,10 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     "evaluate": evaluate.evaluate,
     "export": export.export,
   }
-  config = _CONFIG.value
   if config is None:
     config = own_settings.recorded(defaults.get_config(), workdir)
   elif mode in _OF_A_RUN:
     config = own_settings.bound(config, workdir)
-  modes = [mode] if mode in verbs else list(verbs) if mode is None else []
-  if modes:
-    places.check_run(workdir)
-  if "export" in modes:
-    places.export_target(workdir, config.export.folder)
   devices.start(config)
   if not hosts.is_first():
     logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
@@ -332,7 +328,9 @@ def run() -> None:
   """Parses the flags and runs; whatever comes up ends in a line."""
   try:
     app.run(main)
-  except (Exception, KeyboardInterrupt) as error:
+  except SystemExit:
+    raise
+  except BaseException as error:  # Panics of Rust are no Exceptions.
     if isinstance(error, KeyboardInterrupt) or flags.FLAGS.is_parsed():
       _end(error)
     # ml_collections and config files raise what they like.
@@ -340,7 +338,7 @@ def run() -> None:
     sys.exit(1)
 
 
-def _flag_problem(error: Exception) -> str:
+def _flag_problem(error: BaseException) -> str:
   """What is wrong with --config or a flag that names a setting of it."""
   said = str(error.args[0] if error.args else error)
   if isinstance(error, AttributeError):

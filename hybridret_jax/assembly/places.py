@@ -17,7 +17,7 @@ MARK = "hybridret_jax.json"  # In an export.
 _OF_RUN = frozenset(
   (
     *(CONFIG, "checkpoints", "metrics.jsonl", "preflight.json", "results"),
-    *("tensorboard", "throughput.json", "tokenizer", "run.json", "logs"),
+    *("tensorboard", "throughput.json", "tokenizer", "record.json", "logs"),
     # Of a study's cell.
     *("cell.json", "done.json", "failed.json"),
   )

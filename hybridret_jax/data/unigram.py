@@ -39,6 +39,8 @@ def trained(texts: Iterable[str], *, vocab_size: int) -> tokenizers.Tokenizer:
     special_tokens=list(_SPECIAL),
     unk_token="<unk>",
     max_piece_length=_LONGEST_PIECE,
+    # It prints by itself, and panics where standard output takes nothing.
+    show_progress=False,
   )
   try:
     backend.train_from_iterator(texts, trainer)

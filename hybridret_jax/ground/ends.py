@@ -136,7 +136,7 @@ def _of_system(error: OSError) -> str:
   place = names[0] if names else _place(error)
   what = error.strerror or os.strerror(number)
   if number in _FULL:
-    left = _free(place)
+    left = _free(place) if names else ""
     mend = f"free some room there{left} or give another place"
     if ".cache" in place:
       mend += ", as with --config.cache"

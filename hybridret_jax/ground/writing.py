@@ -41,7 +41,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   The folder is made where it is missing. An OSError names `path`.
   """
   path = pathlib.Path(path)
-  with _named(path):
+  with naming(path):
     aside = _aside(path)
     try:
       yield aside
@@ -62,7 +62,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   at which neither stands there.
   """
   path = pathlib.Path(path)
-  with _named(path):
+  with naming(path):
     aside = _aside(path)
     aside.mkdir()
     try:
@@ -85,6 +85,21 @@ def write(path: str | os.PathLike, text: str) -> None:
 def show(path: str | os.PathLike, text: str) -> None:
   """`write` of what people look at: no character steers what shows it."""
   write(path, display.visible_lines(text))
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+  """Has an OSError of the block name what was to be written."""
+  try:
+    yield
+  except OSError as error:
+    # A write that fails knows no name, and nobody knows the one aside.
+    if error.errno is not None and (
+      error.filename is None
+      or is_aside(pathlib.Path(os.fsdecode(error.filename)).name)
+    ):
+      error.filename, error.filename2 = str(path), None
+    raise
 
 
 def tidy(folder: str | os.PathLike) -> None:
@@ -118,21 +133,6 @@ def _tidy_once(folder: str, pid: int) -> None:
   """`tidy`, at a process's first write into a folder."""
   del pid  # A child asks anew.
   tidy(folder)
-
-
-@contextlib.contextmanager
-def _named(path):
-  """Has an OSError name the path that was to be written."""
-  try:
-    yield
-  except OSError as error:
-    # A write that fails knows no name, and nobody knows the one aside.
-    if error.errno is not None and (
-      error.filename is None
-      or is_aside(pathlib.Path(os.fsdecode(error.filename)).name)
-    ):
-      error.filename, error.filename2 = str(path), None
-    raise
 
 
 def _aside(path):

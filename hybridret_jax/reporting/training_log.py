@@ -14,6 +14,7 @@ from hybridret_jax.ground import faults, reading, writing
 from hybridret_jax.parallel import hosts
 
 FILE = "metrics.jsonl"
+_BOARD = "tensorboard"
 
 
 class TrainingLog:
@@ -32,12 +33,13 @@ class TrainingLog:
       return
     self._path.parent.mkdir(parents=True, exist_ok=True)
     _truncate(self._path, start_step)
-    self._board = tensorboardX.SummaryWriter(
-      str(self._path.parent / "tensorboard"),
-      purge_step=start_step + 1 if start_step else 0,
-      # Files are named by the second: two runs within one would collide.
-      filename_suffix=f".{start_step}",
-    )
+    with writing.naming(self._path.parent / _BOARD):
+      self._board = tensorboardX.SummaryWriter(
+        str(self._path.parent / _BOARD),
+        purge_step=start_step + 1 if start_step else 0,
+        # Files are named by the second: two runs within one would collide.
+        filename_suffix=f".{start_step}",
+      )
 
   def __enter__(self) -> "TrainingLog":
     return self
@@ -56,13 +58,17 @@ class TrainingLog:
       # TensorBoard takes no @ in a name.
       self._board.add_scalar(key.replace("@", "_"), number, step)
     # Closed each time: only then is it safe in a mounted bucket.
-    with self._path.open("a", encoding="utf-8") as lines:
+    with (
+      writing.naming(self._path),
+      self._path.open("a", encoding="utf-8") as lines,
+    ):
       lines.write(json.dumps(record, allow_nan=False) + "\n")
 
   def close(self) -> None:
     """Closes the files."""
     if self._board is not None:
-      self._board.close()
+      with writing.naming(self._path.parent / _BOARD):
+        self._board.close()
 
 
 def read(folder: str | os.PathLike) -> list[dict[str, Any]]:

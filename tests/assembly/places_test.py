@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from hybridret_jax import defaults
-from hybridret_jax.assembly import places
+from hybridret_jax.assembly import places, run_record
 from hybridret_jax.ground import faults
 
 
@@ -80,6 +80,11 @@ def test_a_target_that_is_not_ours_is_refused(run, target):
 def test_a_missing_or_empty_place_is_taken(run, target):
   found = places.export_target(run, target)
   assert found == pathlib.Path(os.path.normpath(run / target))
+
+
+def test_what_a_run_keeps_of_its_inputs_is_its_own(run):
+  with pytest.raises(faults.Fault, match="belongs to the run"):
+    places.export_target(run, run_record.FILE)
 
 
 def test_an_earlier_export_is_replaced_in_the_run_only(run):
