@@ -191,7 +191,13 @@ def compile_step(
   step = train_step.make(
     config,
     # A step has no use of a tokenizer, nor of a folder.
-    model.Model(made, None, None, functools.partial(model._init, made)),  # pyright: ignore
+    model.Model(
+      module=made,
+      tokenizer=None,  # pyright: ignore
+      tokenizer_folder=None,  # pyright: ignore
+      folder=None,
+      init=functools.partial(model._init, made),
+    ),
     mesh,
     shortest=texts.shortest,
   )

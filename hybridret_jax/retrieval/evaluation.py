@@ -13,6 +13,7 @@ from hybridret_jax.retrieval import (
   fairness,
   left_out,
   lengths,
+  means,
   metrics,
   ranking,
   search,
@@ -23,7 +24,6 @@ from hybridret_jax.retrieval.tasks import task as task_lib
 SETTINGS = ("monolingual", "cross_lingual", "multilingual_pool")
 COPY_DRAWS = 5  # Pools of one copy each that are averaged.
 CORRELATED_GROUPS = 200  # Query groups whose rankings are compared.
-_BIAS = ("rank_distance", "same_language_first")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,13 +108,13 @@ def judge(
   directions_QX = _direction_values(task, above_QRX)
   pool_Q = _pool_values(task, above_QRX)
   directions = _directions(task, directions_QX)
-  pool = _by_query_language(task, pool_Q)
+  pool = means.by_query_language(task, pool_Q)
   figures = {
     "task": task.name,
     "languages": list(task.languages),
     "counts": _counts(task) | _zeros(q_QD, c_ND),
-    "macro": _macro(task.languages, directions, pool),
-    **_seen_and_unseen(task.languages, directions, pool, frozenset(seen)),
+    "macro": means.macro(task.languages, directions, pool),
+    **means.seen_and_unseen(task.languages, directions, pool, seen),
     "directions": directions,
     "pool": pool,
     "pool_map_by_answer_language": _pool_by_answer_language(task, above_QRX),
@@ -201,7 +201,7 @@ def _directions(task, directions_QX):
   rows = {}
   for answer, code in enumerate(task.languages):
     values = {key: v_QX[:, answer] for key, v_QX in directions_QX.items()}
-    for query, row in _by_query_language(task, values).items():
+    for query, row in means.by_query_language(task, values).items():
       rows[query, code] = row
   return {
     key: rows[query, answer]
@@ -221,7 +221,7 @@ def _pool_by_answer_language(task, above_QRX):
     narrow = _narrow(mine_QR, rank_QR)
     rank_QM, _ = _with_misses(task, *narrow, task.query_language == answer)
     values = {"map": metrics.average_precision(rank_QM)}
-    for query, row in _by_query_language(task, values).items():
+    for query, row in means.by_query_language(task, values).items():
       figures[query, code] = row["map"]
   return {
     key: figures[query, answer]
@@ -259,12 +259,12 @@ def _bias_of_counts(task, above_QRX, pool):
   rank_QR = bias.other_language_ranks(
     above_QRX, task.relevant, task.query_language, task.candidate_language
   )
-  without = _summary(task, metrics.average_precision(rank_QR), "map")
+  without = means.summary(task, metrics.average_precision(rank_QR), "map")
   preference = {code: row["same_language_first"] for code, row in pool.items()}
   return {
     "without_own_language": without,
     "same_language_preference": {
-      "macro": _mean_of(preference.values()),
+      "macro": means.of(preference.values()),
       "by_language": preference,
     },
   }
@@ -305,7 +305,7 @@ def _bias_of_lists(task, top_QK):
       "pool": shares(task.candidate_language),
       "relevant": shares(language_QR[language_QR >= 0]),
     },
-    "peer": {"k": top_QK.shape[1], **_summary(task, peer_Q, "p")},
+    "peer": {"k": top_QK.shape[1], **means.summary(task, peer_Q, "p")},
   }
 
 
@@ -324,7 +324,7 @@ def _bias_of_rankings(task, q_QD, c_ND, mesh, settings):
     }
     if by_pair:
       found["rank_correlation"] = {
-        "macro": _mean_of(by_pair.values()),
+        "macro": means.of(by_pair.values()),
         "by_pair": by_pair,
         "groups": CORRELATED_GROUPS,
         **({"undefined": undefined} if undefined else {}),
@@ -340,68 +340,11 @@ def _bias_of_rankings(task, q_QD, c_ND, mesh, settings):
     ]
     number_Q = np.sum(~np.isnan(draws_DQ), axis=0)
     map_Q = np.nansum(draws_DQ, axis=0) / np.where(number_Q, number_Q, np.nan)
-    found["one_copy"] = {"draws": COPY_DRAWS, **_summary(task, map_Q, "map")}
-  return found
-
-
-def _summary(task, values_Q, key):
-  """{"macro", "by_language"} of a value per query."""
-  rows = _by_query_language(task, {key: values_Q}, key)
-  by_language = {code: row[key] for code, row in rows.items()}
-  return {"macro": _mean_of(by_language.values()), "by_language": by_language}
-
-
-def _by_query_language(task, values, needed="map"):
-  """Means over each query language that has a query with the needed value."""
-  rows = {}
-  for index, code in enumerate(task.languages):
-    mine = task.query_language == index
-    queries = int(np.sum(~np.isnan(values[needed][mine])))
-    if queries:
-      row = {key: metrics.mean(value[mine]) for key, value in values.items()}
-      rows[code] = row | {"queries": queries}
-  return rows
-
-
-def _macro(codes, directions, pool, wanted=lambda *pair: True):
-  """Means over the directions and the pool's languages that are wanted."""
-  rows = [
-    (query == answer, directions[key])
-    for key, query, answer in languages.directions(codes)
-    if key in directions and wanted(query, answer)
-  ]
-  settings = {
-    "monolingual": [row for is_own, row in rows if is_own],
-    "cross_lingual": [row for is_own, row in rows if not is_own],
-    "multilingual_pool": [row for c, row in pool.items() if wanted(c, c)],
-  }
-  return {
-    setting: {
-      key: _mean_of([row[key] for row in rows])
-      for key in (
-        *metrics.ALL,
-        *(_BIAS if setting == "multilingual_pool" else ()),
-      )
+    found["one_copy"] = {
+      "draws": COPY_DRAWS,
+      **means.summary(task, map_Q, "map"),
     }
-    for setting, rows in settings.items()
-  }
-
-
-def _seen_and_unseen(codes, directions, pool, seen):
-  """The macros of what has trained languages only, and of the rest."""
-  if not seen:
-    return {}
-
-  def share(wanted):
-    return _macro(
-      codes, directions, pool, lambda *pair: (set(pair) <= seen) == wanted
-    )
-
-  return {"macro_seen": share(True), "macro_unseen": share(False)}
-
-
-def _mean_of(values):
-  return metrics.mean([v for v in values if v is not None])
+  return found
 
 
 def _counts(task):
