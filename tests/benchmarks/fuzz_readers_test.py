@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks import fuzz_readers
+from benchmarks import fuzz_readers, fuzz_targets
 from hybridret_jax.ground import faults
 
 
-@pytest.mark.parametrize("name", fuzz_readers.TARGETS)
+@pytest.mark.parametrize("name", fuzz_targets.TARGETS)
 def test_only_faults_that_name_their_file(name):
   counts = fuzz_readers.run(name, seed=0, examples=60)
   assert not [key for key in counts if key.startswith("finding")]
@@ -22,5 +22,5 @@ def test_what_is_no_fault_is_found():
 
   files = {"s.jsonl": b"{}"}
   for read, what in [(breaks, "KeyError at"), (says_nothing, "names no file")]:
-    target = fuzz_readers.Target({"s.jsonl": "{}"}, read)
+    target = fuzz_targets.Target({"s.jsonl": "{}"}, read)
     assert what in (fuzz_readers.finding(target, files)[1] or "")
