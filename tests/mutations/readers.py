@@ -56,7 +56,7 @@ MUTATIONS = (
     bug="Whether a direction is monolingual is read off its name, so pt-BR"
     " breaks or counts as another.",
     known_from="",
-    file=_FIGURES,
+    file="hybridret_jax/retrieval/means.py",
     old="    (query == answer, directions[key])",
     new='    (len(set(key.split("-"))) == 1, directions[key])',
     tests=(_TAGS,),
