@@ -79,7 +79,7 @@ def beside(folder: pathlib.Path, *, times: int, steps: int) -> dict[str, Any]:
     name = f"beside_{number}"
     shutil.rmtree(folder / name, ignore_errors=True)
     training = _train(folder, name, steps)
-    readers = _readers(folder, name)
+    readers = _readers(folder, name, steps)
     while training.poll() is None:
       for reader, read in readers.items():
         try:
@@ -102,9 +102,9 @@ def beside(folder: pathlib.Path, *, times: int, steps: int) -> dict[str, Any]:
   }
 
 
-def _readers(folder, name) -> dict[str, Callable[[], Any]]:
+def _readers(folder, name, steps) -> dict[str, Callable[[], Any]]:
   config = quickstart.get_config()
-  changes = _changes(folder)
+  changes = _changes(folder) | {"train.steps": steps}
   with config.unlocked():
     config.update_from_flattened_dict(changes)
   workdir = folder / name
