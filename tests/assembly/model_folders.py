@@ -5,7 +5,7 @@ import pathlib
 import shutil
 
 from hybridret_jax import defaults
-from hybridret_jax.data import tokenizer
+from hybridret_jax.data import tokenizer, tokenizer_made
 
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures"
 WORDS = [f"word {i} abc ABC" for i in range(12)]
@@ -15,7 +15,7 @@ def make(folder, kind="xlm_roberta"):
   """A folder of a tiny fixture's weights and a trained tokenizer of its own."""
   # Training a tokenizer replaces the folder whole.
   tokenizer.train_unigram(WORDS, vocab_size=60, out=folder)
-  (folder / tokenizer.MADE_OF).unlink()
+  (folder / tokenizer_made.FILE).unlink()
   for name in ("config.json", "model.safetensors"):
     shutil.copyfile(FIXTURES / f"tiny_{kind}" / name, folder / name)
   return folder
