@@ -22,7 +22,7 @@ def write(folder):
           "group": str(g),
           "lang": lang,
           "query": "" if g % 7 == 3 else f" вопрос {g} {lang}",
-          "passage": f"ответ\n{g % 9} {lang}",
+          "passage": f"ответ\n{g} {lang}",
           "negatives": [f"нет {g} {i}" for i in range(g % 3)],
         }
         record |= {"block": f"block {g // 4}"} if g % 2 else {}
