@@ -23,6 +23,8 @@ _OF_RUN = frozenset(
   )
 )
 _BEGINNINGS = ("claim_", "log.", "log_", ".")
+# Of whoever starts a run with its output sent there: nothing writes over them.
+_LOGS = (".log", ".out", ".err")
 _OF_STUDY = frozenset(("study.json", "data", "cells", "report", "logs"))
 # What exports held before they carried a mark.
 _OF_EXPORT = frozenset(
@@ -52,7 +54,9 @@ def check_run(workdir: pathlib.Path) -> None:
       "give another --workdir",
     )
   _refuse_foreign(
-    workdir, [n for n in entries if not _is_of_run(workdir / n)], "a run"
+    workdir,
+    [n for n in entries if not _is_of_run(workdir / n) and not _is_log(n)],
+    "a run",
   )
 
 
@@ -61,7 +65,9 @@ def check_study(workdir: pathlib.Path) -> None:
   entries = _entries(workdir, "--workdir")
   if "study.json" in entries:
     return
-  foreign = [n for n in entries if n not in _OF_STUDY and n[:1] != "."]
+  foreign = [
+    n for n in entries if n not in _OF_STUDY and n[:1] != "." and not _is_log(n)
+  ]
   _refuse_foreign(workdir, foreign, "a study")
 
 
@@ -231,6 +237,10 @@ def _listed(folder):
 
 def _is_of_run(path) -> bool:
   return path.name in _OF_RUN or path.name.startswith(_BEGINNINGS)
+
+
+def _is_log(name) -> bool:
+  return name.endswith(_LOGS)
 
 
 def _some(names) -> str:

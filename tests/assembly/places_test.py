@@ -132,6 +132,19 @@ def test_a_run_goes_where_it_was_or_nothing_is(run):
   places.check_run(begun)
 
 
+def test_what_was_printed_may_lie_where_a_run_or_a_study_begins(run):
+  begun = run.parent / "printed"
+  begun.mkdir()
+  (begun / "train.log").touch()
+  (begun / "nohup.out").touch()
+  places.check_run(begun)
+  places.check_study(begun)
+  (begun / "thesis.tex").touch()
+  for check in (places.check_run, places.check_study):
+    with pytest.raises(faults.Fault, match=r"holds 'thesis.tex'"):
+      check(begun)
+
+
 @pytest.mark.parametrize("name", ["precious", "a_file", "study", "dangling"])
 def test_a_run_does_not_go_among_what_is_foreign(run, name):
   (run.parent / "dangling").symlink_to(run.parent / "nowhere")
