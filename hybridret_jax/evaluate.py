@@ -1,46 +1,41 @@
-"""A checkpoint or a Hugging Face model to every direction's figures."""
+"""A checkpoint, a Hugging Face model or given vectors to every figure."""
 
-import importlib.metadata
 import logging
 import pathlib
 import time
-from typing import Any
+from collections.abc import Sequence
 
-import jax
 import ml_collections
-from jax.sharding import Mesh
 
+from hybridret_jax import run as runs
 from hybridret_jax.assembly import (
-  detail,
-  encoding,
+  given,
+  judged,
+  judged_vectors,
   judging,
-  model,
   own_settings,
-  run_folder,
-  settled,
   systems,
   tasks,
-  trained,
   training_data,
 )
 from hybridret_jax.assembly import inputs as inputs_lib
-from hybridret_jax.data import sources
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.reporting import figures, results, tables, training_log
-from hybridret_jax.retrieval import evaluation, trec
-from hybridret_jax.retrieval.tasks import digests
+from hybridret_jax.reporting import training_log
+from hybridret_jax.retrieval import evaluation
 from hybridret_jax.retrieval.tasks import task as task_lib
 
 _LOG = logging.getLogger(__name__)
-_VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def evaluate(
   config: ml_collections.ConfigDict,
   workdir: pathlib.Path,
   inputs: inputs_lib.Inputs | None = None,
-) -> None:
+  *,
+  vectors: Sequence[given.Given] = (),
+  normalize: bool = False,
+) -> list[judged.Evaluation]:
   """Judges the systems of a config on its tasks and writes their results.
 
   Writes `results/<task>/` in the run's folder: results.json, the matrices as
@@ -53,205 +48,179 @@ def evaluate(
     config: the whole config.
     workdir: folder of the run.
     inputs: what was read of the config's sources and tasks, if anything was.
+    vectors: of other models, judged beside the systems. With them and without
+      a model (`model.init` None) they are judged alone.
+    normalize: divides given vectors by their lengths.
+
+  Returns:
+    What came of each task.
 
   Raises:
-    Fault: settings, data, tokenizer or start are not those of the run.
+    Fault: settings, data, tokenizer or start are not those of the run, or
+      given vectors do not fit their task.
   """
-  config = settled.of(own_settings.bound(config, workdir))
-  inputs = inputs or inputs_lib.Inputs()
-  specs = tasks.distinct(config, config.evaluation.tasks)
-  mesh = meshes.make(**config.mesh)
-  wanted = _wanted(config, workdir)
-  whole, corpus, held = None, None, None
-  if (
-    tasks.HELD_OUT in config.evaluation.tasks
-    or run_folder.needs_tokenizer(config, workdir)
-    or any(system.on_training_texts for system in wanted)
-  ):
-    whole = inputs.corpus(config)
-  made = model.make(config, run_folder.tokenizer(config, workdir, whole))
-  run_folder.check_made_of(
-    workdir,
-    corpus=whole,
-    made=made,
-    weights=bool(config.model.start_share)
-    or any(system.origin == "untrained" for system in wanted),
+  if vectors and config.model.init is None:
+    return _of_vectors_alone(config, workdir, inputs, vectors, normalize)
+  run = runs.Run.to_judge(config, workdir, inputs)
+  specs = tasks.distinct(run.config, run.config.evaluation.tasks)
+  wanted = _wanted(run)
+  on_training_texts = any(system.on_training_texts for system in wanted)
+  whole = (
+    tasks.HELD_OUT in run.config.evaluation.tasks
+    or run.needs_corpus
+    or on_training_texts
   )
-  if whole is not None:
-    corpus, held = training_data.split(config, whole, made.tokenizer)
-  parameters = {
-    origin: _parameters(origin, config, made, mesh, workdir)
-    for origin in dict.fromkeys(system.origin for system in wanted)
-  }
-  encode_texts = judging.encoder(config, made, mesh)
+  run.check_inputs(
+    corpus=whole,
+    weights=bool(run.config.model.start_share)
+    or any(system.origin == runs.UNTRAINED for system in wanted),
+  )
+  origins = list(dict.fromkeys(system.origin for system in wanted))
+  for origin in origins:
+    run.parameters(origin)
+  done = []
   for spec in specs:
-    task = judging.settle(config, inputs.task(config, spec, held), encode_texts)
-    judged, seconds = _judge(
-      config, task, wanted, parameters, encode_texts, corpus
+    task = run.task(spec)
+    others = judged_vectors.of_folders(
+      task,
+      vectors,
+      wanted,
+      normalize=normalize,
+      mesh=run.mesh,
+      depth=run.config.evaluation.depth,
     )
-    saved = _results(config, spec, task, made, workdir)
-    saved |= {
-      "systems": {label: found.figures for label, found in judged.items()},
-      "seconds": seconds,
-    }
-    _, saved["model"]["best_step"] = parameters.get("trained", (None, None))
+    found, seconds = _judge(run, task, wanted)
+    done.append(_evaluation(run, spec, task, found | others, seconds))
     if hosts.is_first():
-      _write(config, workdir, task, judged, saved)
+      _write(run.config, workdir, done[-1])
+  return done
+
+
+def _of_vectors_alone(
+  config, workdir, inputs, folders, normalize
+) -> list[judged.Evaluation]:
+  """Without a model, copies are candidates with equal texts."""
+  inputs = inputs or inputs_lib.Inputs()
+  wanted = [systems.parse(name) for name in config.evaluation.systems]
+  mesh = meshes.make(**config.mesh)
+  done = []
+  for spec in tasks.distinct(config, config.evaluation.tasks):
+    task = judging.settle(config, inputs.task(config, spec))
+    begun = time.perf_counter()
+    found = judged_vectors.of_folders(
+      task,
+      folders,
+      wanted,
+      normalize=normalize,
+      mesh=mesh,
+      depth=config.evaluation.depth,
+    )
+    evaluated = judged.Evaluation(
+      task,
+      found,
+      model={"init": ", ".join(str(one.folder) for one in folders)},
+      settings=own_settings.settings(config),
+      seconds={"score": round(time.perf_counter() - begun, 1)},
+    )
+    done.append(evaluated)
+    if hosts.is_first():
+      _write(config, workdir, evaluated)
+  return done
 
 
 def _judge(
-  config: ml_collections.ConfigDict,
-  task: task_lib.Task,
-  wanted: list[systems.System],
-  parameters: dict[str, tuple[Any, int | None]],
-  encode_texts: encoding.TextEncoder,
-  corpus: sources.Corpus | None,
+  run: runs.Run, task: task_lib.Task, wanted: list[systems.System]
 ) -> tuple[dict[str, evaluation.Judged], dict[str, float]]:
   """(what was found by system, seconds); a text is encoded once."""
-  judged, seconds = {}, {}
-  for origin, (params, _) in parameters.items():
+  found, seconds = {}, {}
+  config = run.config
+  for origin in dict.fromkeys(system.origin for system in wanted):
+    params, _ = run.parameters(origin)
     mine = [system for system in wanted if system.origin == origin]
-    kept = origin == "untrained" or config.evaluation.keep_vectors
+    kept = origin == runs.UNTRAINED or config.evaluation.keep_vectors
     vectors = judging.encode(
       task,
-      encode_texts,
+      run.encode_texts,
       params,
       cache=judging.cache_folder(config) if kept else None,
     )
     seconds[f"encode_{origin}"] = round(vectors.seconds, 1)
     known = None
-    if corpus is not None and any(s.on_training_texts for s in mine):
+    if any(system.on_training_texts for system in mine):
       known = judging.encode_known(
-        corpus,
+        run.split[0],
         task.languages,
-        encode_texts,
+        run.encode_texts,
         params,
         number=config.evaluation.training_texts,
         seed=config.seed,
       )
     for system in mine:
       begun = time.perf_counter()
-      judged[system.label] = judging.judge(
+      found[system.label] = judging.judge(
         task,
         vectors,
         system,
-        mesh=encode_texts.mesh,
+        mesh=run.mesh,
         known=known,
         seen=training_data.languages(config),
         depth=config.evaluation.depth,
       )
       seconds[f"score_{system.name}"] = round(time.perf_counter() - begun, 1)
-  ordered = [system.label for system in wanted]
-  return {label: judged[label] for label in ordered}, seconds
+  return {system.label: found[system.label] for system in wanted}, seconds
 
 
-def _results(
-  config: ml_collections.ConfigDict,
-  spec: str,
-  task: task_lib.Task,
-  made: model.Model,
-  workdir: pathlib.Path,
-) -> dict[str, Any]:
-  settings = own_settings.described(config, workdir)
-  notes = [*task.notes, *made.notes]
-  if spec == config.validation.task:
+def _evaluation(run, spec, task, found, seconds) -> judged.Evaluation:
+  settings = own_settings.described(run.config, run.workdir)
+  made, best_step = run.model, None
+  if any(label.startswith(runs.TRAINED) for label in found):
+    _, best_step = run.parameters(runs.TRAINED)
+  notes = list(made.notes)
+  if spec == run.config.validation.task:
     notes.append("The checkpoint was chosen on this very task.")
-  return {
-    "schema": results.SCHEMA,
-    "task": task.name,
-    "task_sha256": digests.of(task),
-    "candidates": task.candidate_form,
-    "model": {
+  return judged.Evaluation(
+    task,
+    found,
+    model={
       "init": str(settings["model"]["init"]),
       "pooling": made.module.pooling,
       "dimension": made.module.projection or made.module.encoder.hidden_size,
-      "training_languages": list(training_data.languages(config)),
+      "training_languages": list(training_data.languages(run.config)),
+      "best_step": best_step,
     },
-    "settings": settings,
-    "versions": {n: importlib.metadata.version(n) for n in _VERSIONS},
-    "notes": notes,
-  }
+    settings=settings,
+    notes=tuple(notes),
+    seconds=seconds,
+  )
 
 
-def _wanted(config, workdir) -> list[systems.System]:
+def _wanted(run: runs.Run) -> list[systems.System]:
   """The systems that can be judged, in order of mention."""
-  wanted = [systems.parse(name) for name in config.evaluation.systems]
-  if trained.has_checkpoint(workdir):
+  wanted = [systems.parse(name) for name in run.config.evaluation.systems]
+  if run.has_checkpoint:
     return wanted
-  left = [system for system in wanted if system.origin != "trained"]
+  left = [system for system in wanted if system.origin != runs.TRAINED]
   if len(left) < len(wanted):
     _LOG.warning(
-      "%s has no checkpoint: only the model as it is will be judged.", workdir
+      "%s has no checkpoint: only the model as it is will be judged.",
+      run.workdir,
     )
   names = ("untrained", "untrained_means_subtracted")
   return left or [systems.parse(name) for name in names]
 
 
-def _parameters(
-  origin: str,
-  config: ml_collections.ConfigDict,
-  made: model.Model,
-  mesh: Mesh,
-  workdir: pathlib.Path,
-) -> tuple[Any, int | None]:
-  if origin == "trained":
-    return trained.parameters(config, made, mesh, workdir)
-  params = made.start(seed=config.seed)
-  return jax.device_put(params, meshes.replicated(mesh)), None
-
-
-def _write(
-  config: ml_collections.ConfigDict,
-  workdir: pathlib.Path,
-  task: task_lib.Task,
-  judged: dict[str, evaluation.Judged],
-  saved: dict[str, Any],
-) -> None:
-  folder = workdir / "results" / task.name
-  if config.evaluation.depth:
-    _write_lists(config, folder, task, judged)
-  for label, found in judged.items():
-    results.save_per_query(folder, label, detail.per_query(task, found))
-  results.save(folder, saved)
-  page = tables.save(folder, saved)
+def _write(config, workdir, evaluated: judged.Evaluation) -> None:
+  folder = evaluated.save(
+    workdir,
+    examples=config.evaluation.examples,
+    run_depth=config.evaluation.run_depth,
+    figures=config.evaluation.figures,
+  )
   if config.evaluation.figures:
-    figures.save(folder, saved)
     records = training_log.read(workdir)
     if records:
+      from hybridret_jax.reporting import figures
+
       figures.save_curves(folder / "curves.png", records)
-  print(tables.macro(saved))
-  print(f"\nResults, matrices and heatmaps: {page.parent}")
-
-
-def _write_lists(config, folder, task, judged):
-  """Examples, and the pool's rankings as TREC files."""
-  shown = detail.chosen(task, config.evaluation.examples)
-  results.save_examples(
-    folder,
-    {
-      "queries": detail.queries(task, shown),
-      "systems": {
-        label: detail.found(task, found, shown)
-        for label, found in judged.items()
-      },
-    },
-  )
-  trec.write_qrels(
-    folder / "qrels.trec",
-    task.query_ids,
-    task.candidate_ids,
-    task.relevant,
-    task.grades,
-    task.misses,
-  )
-  depth = config.evaluation.run_depth
-  for label, found in judged.items():
-    if depth:
-      trec.write_run(
-        folder / f"run_{results.slug(label)}.trec",
-        task.query_ids,
-        task.candidate_ids,
-        found.top_scores_QK[:, :depth],
-        found.top_QK[:, :depth],
-        tag=results.slug(label),
-      )
+  print(evaluated.table())
+  print(f"\nResults, matrices and heatmaps: {folder}")

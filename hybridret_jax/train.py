@@ -7,20 +7,18 @@ from typing import Any
 import jax
 import ml_collections
 
+from hybridret_jax import run as runs
 from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import (
   judging,
-  model,
-  own_settings,
   run_folder,
-  settled,
   systems,
   tasks,
   train_cost,
   train_step,
   training_data,
 )
-from hybridret_jax.data import pipeline
+from hybridret_jax.data import pipeline, sources
 from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import throughput, training_log
@@ -47,20 +45,15 @@ def train(
     ValueError: the config does not fit its data or the run in `workdir`.
     FloatingPointError: the loss is no number any more; the step is named.
   """
-  config = settled.of(own_settings.filled(config, workdir))
-  run_folder.claim(config, workdir)
-  mesh = meshes.make(**config.mesh)
-  inputs = inputs or inputs_lib.Inputs()
-  corpus = inputs.corpus(config)
-  made = model.make(config, run_folder.tokenizer(config, workdir, corpus))
-  run_folder.keep_record(workdir, corpus, made)
-  data = training_data.make(config, corpus, made.tokenizer)
+  run = runs.Run.to_train(config, workdir, inputs)
+  config, mesh, made = run.config, run.mesh, run.model
+  data = training_data.make(config, run.corpus, made.tokenizer)
   run_folder.describe(config, data)
   if _is_over(config, workdir):
     return
   prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)
   state = prepared.create(made.pretrained(seed=config.seed))
-  validate = _validator(config, made, data.held, mesh, inputs)
+  validate = _validator(run, data.held)
   total, every = config.train.steps, config.train
   label = loss.label(config.loss.same_group)
   with (
@@ -201,15 +194,14 @@ def _on_devices(batch, prepared):
   }
 
 
-def _validator(config, made, held, mesh, inputs):
+def _validator(run: runs.Run, held: sources.Corpus):
   """parameters -> (figure that checkpoints are chosen by, flat figures)."""
+  config, mesh, encode_texts = run.config, run.mesh, run.encode_texts
   if not config.validation.task:
     return None
   specs = dict.fromkeys((config.validation.task, *config.validation.also))
-  encode_texts = judging.encoder(config, made, mesh)
   judged = {
-    spec: judging.settle(config, inputs.task(config, spec, held), encode_texts)
-    for spec in tasks.distinct(config, tuple(specs))
+    spec: run.task(spec, held) for spec in tasks.distinct(config, tuple(specs))
   }
   as_it_is = systems.parse("trained")
 

@@ -87,14 +87,22 @@ def whole(
   config: ml_collections.ConfigDict,
   modes: Sequence[str],
   inputs: inputs_lib.Inputs | None = None,
+  *,
+  with_model: bool = True,
 ) -> None:
   """Raises one ValueError that lists all that is wrong, each with its mend.
 
   Of the settings, of the model's folder, and of every source and task that the
   modes will read: those are read whole, into `inputs`.
+
+  Args:
+    config: the whole config.
+    modes: out of train, evaluate and export.
+    inputs: keeps what is read.
+    with_model: whether a model is needed: given vectors are judged without.
   """
   inputs = inputs or inputs_lib.Inputs()
-  problems = _problems(config, modes, inputs)
+  problems = _problems(config, modes, inputs, with_model)
   if "train" in modes and not problems:
     problems += check_inputs.of_batches(settled.of(config), inputs)
   _raise(problems)
@@ -115,7 +123,7 @@ def _raise(problems):
     raise ValueError(f"the config has {len(problems)} problem(s):\n  - {lines}")
 
 
-def _problems(config, modes, inputs) -> list[str]:
+def _problems(config, modes, inputs, with_model=True) -> list[str]:
   problems = []
   try:
     config = settled.of(config, download=False)
@@ -128,7 +136,7 @@ def _problems(config, modes, inputs) -> list[str]:
     *_choices(config),
     *_lengths(config),
     *_devices(config),
-    *(() if problems else _model(config)),
+    *(_model(config) if with_model and not problems else ()),
     *check_inputs.problems(config, modes, inputs),
   ]
   return problems

@@ -92,15 +92,16 @@ def tokens_per_call(mesh: Mesh) -> int:
 def settle(
   config: ml_collections.ConfigDict,
   task: tasks.Task,
-  encode_texts: encoding.TextEncoder,
+  encode_texts: encoding.TextEncoder | None = None,
 ) -> tasks.Task:
   """The task with what the config says of copies and of queries in the corpus.
 
   Candidates are copies where their tokens are the same, after prefix and cut;
-  of a corpus that streams by only those with the same text.
+  without an encoder, or of a corpus that streams by, only those with the same
+  text.
   """
   identity_N = None
-  if task.num_candidates <= IN_MEMORY:
+  if encode_texts is not None and task.num_candidates <= IN_MEMORY:
     ids, offsets = _tokens_of_candidates(task, encode_texts)
     identity_N = copies.digests(
       ids[begin:end].tobytes() for begin, end in itertools.pairwise(offsets)

@@ -154,6 +154,33 @@ def export_target(workdir: pathlib.Path, folder: str) -> pathlib.Path:
   return target
 
 
+def free(folder: pathlib.Path) -> pathlib.Path:
+  """The folder, if nothing lies there.
+
+  Raises:
+    Fault: something does, or it may not be written.
+  """
+  target = pathlib.Path(os.path.normpath(folder.expanduser().absolute()))
+
+  def refused(what: str) -> faults.Fault:
+    return faults.Fault(target, f"{what}; nothing is written", "give another")
+
+  if target.is_symlink():
+    raise refused("is a link")
+  held = _entries(target, "the place")
+  if held:
+    raise refused(f"holds {_some(held)}")
+  _check_writable(target, refused)
+  return target
+
+
+def languages_of(export: pathlib.Path) -> tuple[str, ...]:
+  """The languages that an export's mark names; none of another folder."""
+  found = _json(export / MARK)
+  named = found.get("languages", ()) if isinstance(found, dict) else ()
+  return tuple(named) if all(isinstance(x, str) for x in named) else ()
+
+
 def mark(folder: pathlib.Path, **about: Any) -> None:
   """Puts the mark into an export that is otherwise whole."""
   files = sorted(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class System:
 
   Attributes:
     name: as in `evaluation.systems`.
-    origin: "untrained" or "trained".
+    origin: "untrained", "trained", or what given vectors are called.
     correction: "", "means_subtracted" or "lir_RANK".
     rank: directions that LIR removes; 0 without it.
     on_training_texts: whether the correction is estimated on texts of the
@@ -65,6 +66,23 @@ class System:
         vectors_ND, language_N, self.rank, **given
       )
     return baselines.subtract_language_means(vectors_ND, language_N, **given)
+
+
+def of_given(name: str, others: Iterable[System] = ()) -> list[System]:
+  """The systems of vectors that are given, under a name of their own.
+
+  As they are, and with each correction of `others` that is estimated on the
+  task's own texts: training texts have no given vectors.
+  """
+  corrections = dict.fromkeys(
+    (one.correction, one.rank) for one in others if not one.on_training_texts
+  )
+  return [
+    System(
+      f"{name}_{correction}".removesuffix("_"), name, correction, rank, False
+    )
+    for correction, rank in {("", 0): None} | corrections
+  ]
 
 
 def parse(name: str) -> System:

@@ -1,0 +1,202 @@
+"""What the commands do, as functions: checked, then done."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ml_collections
+
+from hybridret_jax import defaults
+from hybridret_jax import evaluate as evaluating
+from hybridret_jax import export as exporting
+from hybridret_jax import report as reporting
+from hybridret_jax import search as searching
+from hybridret_jax import train as training
+from hybridret_jax.assembly import (
+  check,
+  devices,
+  given,
+  inputs,
+  judged,
+  judging,
+  own_settings,
+  places,
+  tasks,
+)
+from hybridret_jax.retrieval.tasks import task as task_lib
+
+Path = str | os.PathLike
+
+
+def train(config: ml_collections.ConfigDict, workdir: Path) -> pathlib.Path:
+  """Trains to `config.train.steps`, or goes on from the newest checkpoint.
+
+  Args:
+    config: the whole config.
+    workdir: folder of the run; new, empty, or of a run that was begun so.
+
+  Returns:
+    The folder, which `Retriever.load` takes.
+
+  Raises:
+    ValueError: listing all that is wrong with the config, its data and its
+      tasks; or the run that is there is another one.
+    FloatingPointError: the loss is no number any more; the step is named.
+  """
+  config, folder, read = _begin(config, workdir, ["train"])
+  training.train(config, folder, read)
+  return folder
+
+
+def evaluate(
+  workdir: Path,
+  config: ml_collections.ConfigDict | None = None,
+  *,
+  vectors: Mapping[str, Path] | Sequence[given.Given] = (),
+  normalize: bool = False,
+) -> list[judged.Evaluation]:
+  """Judges a run, or the model that its config starts from, on its tasks.
+
+  Results are written into the folder too, see `evaluate.evaluate`.
+
+  Args:
+    workdir: folder of the run.
+    config: the whole config; None is the run's own.
+    vectors: folders of other models' vectors by what they are called, judged
+      beside it (docs/data.md). With them and no `model.init`, alone.
+    normalize: divides these by their lengths.
+
+  Returns:
+    What came of each task.
+  """
+  if isinstance(vectors, Mapping):
+    vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
+  config, folder, read = _begin(
+    config, workdir, ["evaluate"], vectors=bool(vectors)
+  )
+  return evaluating.evaluate(
+    config, folder, read, vectors=vectors, normalize=normalize
+  )
+
+
+def export(
+  workdir: Path, config: ml_collections.ConfigDict | None = None
+) -> pathlib.Path:
+  """Writes a run's best checkpoint as a Hugging Face folder, and says where.
+
+  It is loaded back and compared before it appears, see `Retriever.save`.
+
+  Args:
+    workdir: folder of the run.
+    config: the whole config; None is the run's own.
+  """
+  config, folder, read = _begin(config, workdir, ["export"])
+  return exporting.export(config, folder, read)
+
+
+def search(
+  workdir: Path,
+  query: str,
+  config: ml_collections.ConfigDict | None = None,
+  *,
+  number: int = 10,
+) -> list[dict[str, Any]]:
+  """The candidates of the first evaluation task that answer a query best.
+
+  Args:
+    workdir: folder of the run.
+    query: to answer.
+    config: the whole config; None is the run's own.
+    number: of candidates.
+
+  Returns:
+    `rank` (from 1), `score` (the cosine), `id`, `lang` and `text` of each.
+  """
+  config, folder, read = _begin(config, workdir, [], reads=["evaluate"])
+  return searching.search(config, folder, query, number=number, inputs=read)
+
+
+def run(
+  config: ml_collections.ConfigDict, workdir: Path
+) -> list[judged.Evaluation]:
+  """Trains, evaluates and exports, everything checked before the first step.
+
+  Returns:
+    What came of each evaluation task.
+  """
+  modes = ["train", "evaluate", "export"]
+  config, folder, read = _begin(config, workdir, modes)
+  training.train(config, folder, read)
+  found = evaluating.evaluate(config, folder, read)
+  exporting.export(config, folder, read)
+  return found
+
+
+def compare(
+  runs: Sequence[Path], out: Path, *, baseline: str | None = None
+) -> list[pathlib.Path]:
+  """Tests and a page for each task that saved evaluations share.
+
+  Args:
+    runs: folders that were given to `evaluate` or `Evaluation.save`.
+    out: where the pages go; a folder of their own.
+    baseline: "RUN: SYSTEM", what the others are compared with; None is the
+      first.
+
+  Returns:
+    The pages, HTML; tables and figures lie beside them.
+  """
+  return reporting.report(
+    [pathlib.Path(one) for one in runs], pathlib.Path(out), baseline=baseline
+  )
+
+
+def load_task(
+  spec: str,
+  *,
+  folder: Path = ".",
+  candidates: str = "sentence",
+  identical_candidates: str = "apart",
+  leave_out_query: bool = False,
+) -> task_lib.Task:
+  """A retrieval task: its texts, and which candidates are relevant.
+
+  Args:
+    spec: KIND:FOLDER, as in evaluation.tasks: xquad_r, mlqa_r, miracl, jsonl;
+      or cldr:PART, a part of the embedded corpus.
+    folder: where relative folders start.
+    candidates: of XQuAD-R and MLQA-R: "sentence" or "sentence_paragraph".
+    identical_candidates: whether candidates with one text are each ranked
+      "apart", or all "relevant" where one is.
+    leave_out_query: whether a query that is a candidate too is left out of its
+      own ranking.
+
+  Raises:
+    Fault: naming the file and line of what cannot be used.
+  """
+  config = defaults.get_config()
+  with config.unlocked():
+    config.data.folder = os.fspath(folder)
+    config.evaluation.candidates = candidates
+    config.evaluation.identical_candidates = identical_candidates
+    config.evaluation.leave_out_query = leave_out_query
+  return judging.settle(config, tasks.load(config, spec))
+
+
+def _begin(config, workdir, modes, *, reads=None, vectors=False):
+  """(config, folder, what was read) of a verb, once all is checked."""
+  folder = pathlib.Path(workdir)
+  if modes:
+    places.check_run(folder)
+  if "export" in modes and config is not None:
+    places.export_target(folder, config.export.folder)
+  if config is None:
+    config = own_settings.recorded(defaults.get_config(), folder)
+  elif "train" not in modes:
+    config = own_settings.bound(config, folder)
+  devices.start(config)
+  read = inputs.Inputs()
+  alone = vectors and config.model.init is None
+  check.whole(config, reads or modes, read, with_model=not alone)
+  return config, folder, read

@@ -1,0 +1,219 @@
+"""A retriever: texts to unit vectors, from a run, a folder or the hub."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from hybridret_jax import defaults
+from hybridret_jax import run as runs
+from hybridret_jax.assembly import (
+  carding,
+  encoding,
+  exported,
+  judging,
+  model,
+  own_settings,
+  places,
+  probes,
+  settled,
+)
+from hybridret_jax.ground import faults, languages, writing
+from hybridret_jax.parallel import hosts
+from hybridret_jax.parallel import mesh as meshes
+
+DTYPES = ("float32", "bfloat16")
+
+
+class Retriever:
+  """Embeds queries and passages, and can be saved as a Hugging Face folder.
+
+  Made by `load`. Texts are cut, prefixed, packed and encoded on all devices;
+  equal ones once. The dot product of two vectors is their score.
+
+  Attributes:
+    prefixes: put before a text, by side, "query" and "passage".
+    lengths: tokens a text is cut at, by side, prefix and special ones included.
+    dimension: of the vectors.
+    languages: that it was trained on, as BCP 47 tags; empty if that is not
+      known.
+    step: of a run's checkpoint, otherwise None.
+    notes: on what it was made from, a sentence each.
+  """
+
+  def __init__(
+    self,
+    config: ml_collections.ConfigDict,
+    made: model.Model,
+    params: Any,
+    encode_texts: encoding.TextEncoder,
+    *,
+    languages: Sequence[str] = (),
+    workdir: pathlib.Path | None = None,
+    step: int | None = None,
+  ):
+    """Puts together what `load` and `of_run` have made."""
+    self.prefixes = dict(made.prefixes)
+    self.lengths = dict(made.lengths)
+    self.dimension = made.module.projection or made.module.encoder.hidden_size
+    self.languages = tuple(languages)
+    self.step = step
+    self.notes = made.notes
+    self._config, self._made, self._params = config, made, params
+    self._encode_texts, self._workdir = encode_texts, workdir
+
+  @classmethod
+  def load(
+    cls, path: str | os.PathLike, *, dtype: str = "float32", cache: str = ""
+  ) -> Self:
+    """The retriever that lies in a folder, or on the hub.
+
+    A run's folder gives its best checkpoint. Any other folder is what it says
+    of itself: an export, a sentence-transformers or a plain Hugging Face one.
+    Of a plain one that says nothing, the mean of the tokens is taken and
+    "query: " and "passage: " are put before texts.
+
+    Args:
+      path: a folder, or a hub id.
+      dtype: that the encoder computes in: "float32", or "bfloat16", which is
+        faster where devices have it. Vectors are float32 all the same.
+      cache: folder of cached tokens; empty caches none.
+
+    Raises:
+      Fault: a folder, a file or a statement in it that cannot be used.
+    """
+    if dtype not in DTYPES:
+      raise faults.Fault(
+        "dtype", f"{dtype!r} is unknown", f"use one of {', '.join(DTYPES)}"
+      )
+    place = pathlib.Path(path).expanduser()
+    config = defaults.get_config()
+    if places.is_run(place):
+      config = own_settings.recorded(config, place)
+      run = runs.Run(_computing_in(dtype, config), place)
+      run.check_inputs(corpus=False, weights=bool(run.config.model.start_share))
+      return cls.of_run(run, cache=cache)
+    config = _computing_in(dtype, config)
+    with config.unlocked():
+      config.model.init = os.fspath(path)
+    config = settled.of(config)
+    mesh = meshes.make()
+    made = model.make(config)
+    params = jax.device_put(made.start(seed=0), meshes.replicated(mesh))
+    return cls(
+      config,
+      made,
+      params,
+      _encoder(judging.encoder(config, made, mesh), cache),
+      languages=places.languages_of(place),
+    )
+
+  @classmethod
+  def of_run(cls, run: runs.Run, *, cache: str = "") -> Self:
+    """The best checkpoint of a run.
+
+    Raises:
+      ValueError: it has none.
+    """
+    params, step = run.parameters(runs.TRAINED)
+    return cls(
+      run.config,
+      run.model,
+      params,
+      _encoder(run.encode_texts, cache),
+      languages=languages.distinct(run.config.data.languages, "data.languages"),
+      workdir=run.workdir,
+      step=step,
+    )
+
+  def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+    """Unit vectors q_ND, float32, in the order of the texts."""
+    return self._encode(texts, "query")
+
+  def encode_passages(
+    self, texts: Sequence[str], *, contexts: Sequence[str] | None = None
+  ) -> np.ndarray:
+    """Unit vectors p_ND, float32, in the order of the texts.
+
+    Args:
+      texts: to embed.
+      contexts: a second segment of each, such as the paragraph of a sentence.
+    """
+    return self._encode(texts, "passage", contexts)
+
+  def _encode(self, texts, side, contexts=None) -> np.ndarray:
+    if isinstance(texts, str):
+      raise TypeError("one text was given; give a list of texts")
+    other = next((t for t in texts if not isinstance(t, str)), None)
+    if other is not None:
+      raise TypeError(f"{other!r} is no text; give a list of texts")
+    if not len(texts):
+      return np.zeros((0, self.dimension), np.float32)
+    return self._encode_texts(self._params, texts, side, contexts=contexts)
+
+  def save(self, folder: str | os.PathLike) -> pathlib.Path:
+    """Writes a Hugging Face folder, once it agrees with this retriever.
+
+    It is written aside, loaded back with nothing but what it says itself
+    (through sentence-transformers too, where that is installed), compared on
+    texts in 11 languages, and only then appears under its name.
+
+    Args:
+      folder: one that is missing or empty.
+
+    Returns:
+      The folder.
+
+    Raises:
+      Fault: something lies there.
+      ValueError: what was loaded back gives other vectors.
+    """
+    return self.write(lambda: places.free(pathlib.Path(folder)))
+
+  def write(self, place: Callable[[], pathlib.Path]) -> pathlib.Path:
+    """As `save`, to `place()`, which raises where it may not be written.
+
+    It is asked before the work and after it: somebody may have put something
+    there meanwhile.
+    """
+    target = place()
+    longest = max(self.lengths.values())
+    asked = probes.make(self._made.tokenizer, longest)
+    expected = probes.embed(self._encode_texts, self._params, asked)
+    params = hosts.whole(self._params)
+    if hosts.is_first():
+      with writing.replacing_folder(target) as folder:
+        exported.write(self._made, params, folder)
+        exported.check(folder, self._config, asked, expected)
+        card = self._card()
+        for tower in exported.towers(folder).values():
+          writing.show(tower / "README.md", card)
+        places.mark(folder, step=self.step, languages=list(self.languages))
+        place()
+    # JAX's shutdown waits minutes only, and the others are there already.
+    hosts.sync("exported")
+    return target
+
+  def _card(self) -> str:
+    if self._workdir is None or self.step is None:
+      return carding.of_folder(str(self._config.model.init), self._made)
+    settings = own_settings.described(self._config, self._workdir)
+    return carding.of_run(self._workdir, settings, self._made, self.step)
+
+
+def _computing_in(dtype: str, config: ml_collections.ConfigDict):
+  config = config.copy_and_resolve_references()
+  with config.unlocked():
+    config.model.dtype = str(jnp.dtype(dtype))
+  return config
+
+
+def _encoder(encode_texts, cache):
+  place = pathlib.Path(cache).expanduser() if cache else None
+  return dataclasses.replace(encode_texts, cache=place)
