@@ -30,15 +30,15 @@ import numpy as np  # noqa: E402
 from orbax.checkpoint import v1 as ocp  # noqa: E402
 
 from configs import quickstart  # noqa: E402
-from hybridret_jax import (  # noqa: E402
+from hybridret_jax import preflight  # noqa: E402
+from hybridret_jax.assembly import devices  # noqa: E402
+from hybridret_jax.training import checkpoint  # noqa: E402
+from hybridret_jax.verbs import (  # noqa: E402
   evaluate,
   export,
-  preflight,
   report,
   search,
 )
-from hybridret_jax.assembly import devices  # noqa: E402
-from hybridret_jax.training import checkpoint  # noqa: E402
 
 
 def main() -> None:

@@ -2,18 +2,55 @@
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
 vectors; `train`, `evaluate`, `export`, `search` and `compare` are what the
-commands do. Each name is imported when it is first asked for, so that
-importing the package takes no time and asks for no device.
+commands do. A name is imported when it is first asked for: importing the
+package takes no time and asks for no device.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-  from hybridret_jax.assembly.judged import Evaluation as Evaluation
-  from hybridret_jax.assembly.judged_vectors import judge as judge
-  from hybridret_jax.library import compare as compare
-  from hybridret_jax.library import load_task as load_task
-  from hybridret_jax.library import run as run_all
-  from hybridret_jax.retriever import Retriever as Retriever
-  from hybridret_jax.retrieval.tasks.task import Task as Task
+  from hybridret_jax.assembly.judged import Evaluation
+  from hybridret_jax.assembly.judged_vectors import judge
+  from hybridret_jax.library import (
+    compare,
+    evaluate,
+    export,
+    load_task,
+    search,
+    train,
+  )
+  from hybridret_jax.retrieval.tasks.task import Task
+  from hybridret_jax.retriever import Retriever
+
+__all__ = [
+  "Evaluation",
+  "Retriever",
+  "Task",
+  "compare",
+  "evaluate",
+  "export",
+  "judge",
+  "load_task",
+  "search",
+  "train",
+]
+_WHERE = {
+  "Evaluation": "assembly.judged",
+  "Retriever": "retriever",
+  "Task": "retrieval.tasks.task",
+  "judge": "assembly.judged_vectors",
+}
+
+
+def __getattr__(name: str) -> Any:
+  if name not in __all__:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  where = _WHERE.get(name, "library")
+  found = getattr(importlib.import_module(f"{__name__}.{where}"), name)
+  globals()[name] = found  # A submodule of that name may not take its place.
+  return found
+
+
+def __dir__() -> list[str]:
+  return sorted([*globals(), *__all__])

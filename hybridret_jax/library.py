@@ -1,5 +1,6 @@
 """What the commands do, as functions: checked, then done."""
 
+import logging
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -8,11 +9,6 @@ from typing import Any
 import ml_collections
 
 from hybridret_jax import defaults
-from hybridret_jax import evaluate as evaluating
-from hybridret_jax import export as exporting
-from hybridret_jax import report as reporting
-from hybridret_jax import search as searching
-from hybridret_jax import train as training
 from hybridret_jax.assembly import (
   check,
   devices,
@@ -24,7 +20,13 @@ from hybridret_jax.assembly import (
   places,
   tasks,
 )
+from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval.tasks import task as task_lib
+from hybridret_jax.verbs import evaluate as evaluating
+from hybridret_jax.verbs import export as exporting
+from hybridret_jax.verbs import report as reporting
+from hybridret_jax.verbs import search as searching
+from hybridret_jax.verbs import train as training
 
 Path = str | os.PathLike
 
@@ -50,8 +52,8 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> pathlib.Path:
 
 
 def evaluate(
+  config: ml_collections.ConfigDict | None,
   workdir: Path,
-  config: ml_collections.ConfigDict | None = None,
   *,
   vectors: Mapping[str, Path] | Sequence[given.Given] = (),
   normalize: bool = False,
@@ -61,8 +63,8 @@ def evaluate(
   Results are written into the folder too, see `evaluate.evaluate`.
 
   Args:
-    workdir: folder of the run.
     config: the whole config; None is the run's own.
+    workdir: folder of the run.
     vectors: folders of other models' vectors by what they are called, judged
       beside it (docs/data.md). With them and no `model.init`, alone.
     normalize: divides these by their lengths.
@@ -81,33 +83,33 @@ def evaluate(
 
 
 def export(
-  workdir: Path, config: ml_collections.ConfigDict | None = None
+  config: ml_collections.ConfigDict | None, workdir: Path
 ) -> pathlib.Path:
   """Writes a run's best checkpoint as a Hugging Face folder, and says where.
 
   It is loaded back and compared before it appears, see `Retriever.save`.
 
   Args:
-    workdir: folder of the run.
     config: the whole config; None is the run's own.
+    workdir: folder of the run.
   """
   config, folder, read = _begin(config, workdir, ["export"])
   return exporting.export(config, folder, read)
 
 
 def search(
+  config: ml_collections.ConfigDict | None,
   workdir: Path,
   query: str,
-  config: ml_collections.ConfigDict | None = None,
   *,
   number: int = 10,
 ) -> list[dict[str, Any]]:
   """The candidates of the first evaluation task that answer a query best.
 
   Args:
+    config: the whole config; None is the run's own.
     workdir: folder of the run.
     query: to answer.
-    config: the whole config; None is the run's own.
     number: of candidates.
 
   Returns:
@@ -117,7 +119,7 @@ def search(
   return searching.search(config, folder, query, number=number, inputs=read)
 
 
-def run(
+def in_turn(
   config: ml_collections.ConfigDict, workdir: Path
 ) -> list[judged.Evaluation]:
   """Trains, evaluates and exports, everything checked before the first step.
@@ -196,7 +198,15 @@ def _begin(config, workdir, modes, *, reads=None, vectors=False):
   elif "train" not in modes:
     config = own_settings.bound(config, folder)
   devices.start(config)
+  if not hosts.is_first():
+    logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
   read = inputs.Inputs()
+  # Given vectors need no model.
   alone = vectors and config.model.init is None
   check.whole(config, reads or modes, read, with_model=not alone)
   return config, folder, read
+
+
+# Up to 0.1 each verb was a module: evaluate.evaluate(config, workdir).
+for _verb in (train, evaluate, export, search):
+  setattr(_verb, _verb.__name__, _verb)

@@ -85,6 +85,16 @@ _MEAN_TOKENS = flags.DEFINE_list(
 _SHORTEST = flags.DEFINE_integer(
   "shortest_text", 5, "Tokens that a plan assumes of the shortest text."
 )
+_VECTORS = flags.DEFINE_list(
+  "vectors",
+  [],
+  "NAME:FOLDER, …: vectors of other models (queries.npy and candidates.npy of"
+  " each task), judged beside the systems of the config, or alone where it has"
+  " no model.init.",
+)
+_NORMALIZE = flags.DEFINE_bool(
+  "normalize", False, "Divides the vectors of --vectors by their lengths."
+)
 _UTILISATION = flags.DEFINE_float(
   "utilisation", 0.4, "Share of the peak at which a plan bounds pairs/s."
 )
@@ -93,6 +103,7 @@ _UTILISATION = flags.DEFINE_float(
 _FLAGS_OF = {
   "study": ("cell", "shard", "report_only", "join", "dry_run"),
   "report": ("runs", "baseline"),
+  "evaluate": ("vectors", "normalize"),
   "plan": (
     *("topology", "search", "mean_tokens", "shortest_text", "utilisation"),
   ),
@@ -169,47 +180,44 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     _plan()
     return
   workdir = pathlib.Path(str(_WORKDIR.value))
-  if mode == "report":
-    from hybridret_jax import report
-
-    runs = [pathlib.Path(run) for run in _RUNS.value]
-    report.report(runs, workdir, baseline=_BASELINE.value)
-    return
   if mode == "study":
     _study(workdir)
     return
-  from hybridret_jax.assembly import places
+  if mode in _OF_A_RUN or mode == "train" or mode is None:
+    _check_places(mode, workdir)
+  from hybridret_jax import library
+  from hybridret_jax.assembly import given
+  from hybridret_jax.parallel import hosts
+  from hybridret_jax.reporting import found
 
   config = _CONFIG.value
-  modes = [mode] if mode in _TURNS else list(_TURNS) if mode is None else []
-  if modes:
-    places.check_run(workdir)
-  if "export" in modes and config is not None:
-    places.export_target(workdir, config.export.folder)
-  from hybridret_jax import defaults, evaluate, export, search, train
-  from hybridret_jax.assembly import check, devices, inputs, own_settings
-  from hybridret_jax.parallel import hosts
-
-  verbs = {
-    "train": train.train,
-    "evaluate": evaluate.evaluate,
-    "export": export.export,
-  }
-  if config is None:
-    config = own_settings.recorded(defaults.get_config(), workdir)
-  elif mode in _OF_A_RUN:
-    config = own_settings.bound(config, workdir)
-  devices.start(config)
-  if not hosts.is_first():
-    logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
-  read = inputs.Inputs()
-  check.whole(config, modes or ["evaluate"], read)
-  for turn in modes:
-    verbs[turn](config, workdir, read)
-  if mode == "search":
-    found = search.search(config, workdir, arguments[0], inputs=read)
+  if mode == "report":
+    library.compare(_RUNS.value, workdir, baseline=_BASELINE.value)
+  elif mode == "search":
+    rows = library.search(config, workdir, arguments[0])
     if hosts.is_first():
-      print(found)
+      print(found.table(rows))
+  elif mode == "evaluate":
+    vectors = [given.parse(spec) for spec in _VECTORS.value or ()]
+    library.evaluate(
+      config, workdir, vectors=vectors, normalize=bool(_NORMALIZE.value)
+    )
+  elif mode == "export":
+    library.export(config, workdir)
+  elif mode == "train":
+    library.train(config, workdir)
+  else:
+    library.in_turn(config, workdir)
+
+
+def _check_places(mode: str | None, workdir: pathlib.Path) -> None:
+  """What can be told before seconds of imports."""
+  from hybridret_jax.assembly import places
+
+  if mode != "search":
+    places.check_run(workdir)
+  if mode in ("export", None) and _CONFIG.value is not None:
+    places.export_target(workdir, _CONFIG.value.export.folder)
 
 
 def _check_repeated(words: list[str]) -> None:

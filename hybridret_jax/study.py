@@ -246,11 +246,11 @@ def _report(config, cells, workdir, join) -> int:
 def _run(config, cells, mine, workdir, wanted) -> int:
   """One cell, in this process and those that it has joined."""
   begun = time.monotonic()
-  from hybridret_jax import evaluate, export, train
   from hybridret_jax.assembly import check, devices, inputs
   from hybridret_jax.assembly.study import check as study_check
   from hybridret_jax.assembly.study import turn as study_turn
   from hybridret_jax.parallel import hosts
+  from hybridret_jax.verbs import evaluate, export, train
 
   verbs = {
     "train": train.train,

@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 from jax.experimental.compilation_cache import compilation_cache
 
-from hybridret_jax import defaults, evaluate, export, report, search, train
+from hybridret_jax import defaults
 from hybridret_jax.assembly import (
   binding,
   model,
@@ -22,6 +22,7 @@ from hybridret_jax.assembly import (
 from hybridret_jax.data import tokenizer
 from hybridret_jax.ground import faults
 from hybridret_jax.reporting import results
+from hybridret_jax.verbs import evaluate, export, report, search, train
 
 FIXTURE = pathlib.Path(__file__).parents[1] / "fixtures" / "tiny_xlm_roberta"
 LANGUAGES = ("de", "en")

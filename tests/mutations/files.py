@@ -103,9 +103,9 @@ MUTATIONS = (
     name="stopped_run_trains_on",
     bug="A run that was stopped early trains one more step at each repetition.",
     known_from="",
-    file="hybridret_jax/train.py",
+    file="hybridret_jax/verbs/train.py",
     old="  if patience and since_best >= patience:",
     new="  if patience and since_best > patience:",
-    tests=("tests/train_test.py::test_a_stopped_run_is_over",),
+    tests=("tests/verbs/train_test.py::test_a_stopped_run_is_over",),
   ),
 )

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import ml_collections
 import pytest
 
-from hybridret_jax import train
 from hybridret_jax.training import checkpoint
+from hybridret_jax.verbs import train
 
 
 def saved(workdir, step, since_best):
