@@ -150,9 +150,9 @@ class Retriever:
   def _encode(self, texts, side, contexts=None) -> np.ndarray:
     if isinstance(texts, str):
       raise TypeError("one text was given; give a list of texts")
-    other = next((t for t in texts if not isinstance(t, str)), None)
-    if other is not None:
-      raise TypeError(f"{other!r} is no text; give a list of texts")
+    for text in texts:
+      if not isinstance(text, str):
+        raise TypeError(f"{text!r} is no text; give a list of texts")
     if not len(texts):
       return np.zeros((0, self.dimension), np.float32)
     return self._encode_texts(self._params, texts, side, contexts=contexts)
@@ -202,7 +202,9 @@ class Retriever:
 
   def _card(self) -> str:
     if self._workdir is None or self.step is None:
-      return carding.of_folder(str(self._config.model.init), self._made)
+      return carding.of_folder(
+        str(self._config.model.init), self._made, self.languages
+      )
     settings = own_settings.described(self._config, self._workdir)
     return carding.of_run(self._workdir, settings, self._made, self.step)
 

@@ -2,9 +2,10 @@
 
 import logging
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
-from hybridret_jax.assembly import model, own_settings
+from hybridret_jax.assembly import model, own_settings, run_record
 from hybridret_jax.ground import languages
 from hybridret_jax.models import huggingface
 from hybridret_jax.reporting import model_card, results
@@ -32,31 +33,34 @@ def of_run(
   return model_card.card(
     name=f"{workdir.name} (step {step})",
     results=_judged(workdir, step),
-    training_languages=languages.distinct(data["languages"], "data.languages"),
     prefixes=made.prefixes,
-    max_lengths={
-      "query": data["query_length"],
-      "passage": data["passage_length"],
-    },
+    max_lengths=made.lengths,
     pooling=made.module.pooling,
     dimension=_dimension(made),
-    settings={key: settings[key] for key in _OF_TRAINING},
+    training=model_card.Training(
+      languages=languages.distinct(data["languages"], "data.languages"),
+      lengths={side: data[f"{side}_length"] for side in ("query", "passage")},
+      sources=_sources(workdir, data["sources"]),
+      settings={key: settings[key] for key in _OF_TRAINING},
+      start="" if init == model.SCRATCH else _hub_id(init) or _name(init),
+    ),
     base_model=_hub_id(init),
     notes=made.notes,
   )
 
 
-def of_folder(init: str, made: model.Model) -> str:
+def of_folder(
+  init: str, made: model.Model, languages: Sequence[str] = ()
+) -> str:
   """The card of a model as it came, from the folder or hub id `init`."""
   return model_card.card(
-    name=f"{pathlib.PurePath(init).name}, as it was",
+    name=f"{_name(init)}, as it was",
     results=(),
-    training_languages=(),
+    languages=languages,
     prefixes=made.prefixes,
     max_lengths=made.lengths,
     pooling=made.module.pooling,
     dimension=_dimension(made),
-    settings={},
     base_model=_hub_id(init),
     notes=made.notes,
   )
@@ -64,6 +68,20 @@ def of_folder(init: str, made: model.Model) -> str:
 
 def _dimension(made: model.Model) -> int:
   return made.module.projection or made.module.encoder.hidden_size
+
+
+def _name(init: str) -> str:
+  """The name of a folder: where it lay is nobody else's business."""
+  return pathlib.Path(init).absolute().name
+
+
+def _sources(workdir: pathlib.Path, named: Sequence[str]) -> dict[str, str]:
+  """What a run was trained on, as its config names it, with its SHA-256."""
+  record = run_record.load(workdir)
+  if record is None:
+    return dict.fromkeys(named, "")
+  hashed = [one["sha256"] for one in record["sources"]]
+  return dict(zip(named, hashed, strict=True))
 
 
 def _hub_id(init: str) -> str | None:

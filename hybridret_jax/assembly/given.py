@@ -65,7 +65,9 @@ def parse(spec: str) -> Given:
   return Given(name, place)
 
 
-def load(given: Given, task: tasks.Task) -> tuple[np.ndarray, np.ndarray]:
+def load(
+  given: Given, task: tasks.Task, *, normalize: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
   """(q_QD, c_ND) of a task, float32, in its order.
 
   Raises:
@@ -79,7 +81,7 @@ def load(given: Given, task: tasks.Task) -> tuple[np.ndarray, np.ndarray]:
   found = [
     _side(folder, side, wanted) for side, wanted in zip(SIDES, ids, strict=True)
   ]
-  return checked(task, *found, place=str(folder))
+  return checked(task, *found, place=str(folder), normalize=normalize)
 
 
 def checked(

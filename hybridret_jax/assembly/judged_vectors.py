@@ -1,7 +1,7 @@
 """Given vectors of a task to figures: as they are, and corrected."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,14 +113,8 @@ def of_folders(
 
   All are read before the first is judged.
   """
-  read: Mapping[str, Any] = {
-    one.name: given.checked(
-      task,
-      *given.load(one, task),
-      place=str(one.folder),
-      normalize=normalize,
-    )
-    for one in folders
+  read = {
+    one.name: given.load(one, task, normalize=normalize) for one in folders
   }
   return {
     label: found

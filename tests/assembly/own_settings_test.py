@@ -1,16 +1,13 @@
 """What a run was trained with binds all that is done with it afterwards."""
 
 import json
-import pathlib
 import shutil
 
 import jax
-import numpy as np
 import pytest
 import safetensors.numpy
 from jax.experimental.compilation_cache import compilation_cache
 
-from hybridret_jax import defaults
 from hybridret_jax.assembly import (
   binding,
   model,
@@ -19,14 +16,11 @@ from hybridret_jax.assembly import (
   settled,
   training_data,
 )
-from hybridret_jax.data import tokenizer
 from hybridret_jax.ground import faults
 from hybridret_jax.reporting import results
 from hybridret_jax.verbs import evaluate, export, report, search, train
+from tests.fixtures import small_run
 
-FIXTURE = pathlib.Path(__file__).parents[1] / "fixtures" / "tiny_xlm_roberta"
-LANGUAGES = ("de", "en")
-WORDS = [f"{a}{b}" for a in "abcd" for b in "efgh"]
 # Each with what the run was not trained with.
 OTHERWISE = {
   "data.query_prefix": "",
@@ -58,21 +52,6 @@ VERBS = {
 }
 
 
-def texts(number, language, kind):
-  rng = np.random.default_rng((number, len(kind), language == "de"))
-  return " ".join([kind, language, *rng.choice(WORDS, 3)])
-
-
-def start(folder):
-  """A model's folder with a tokenizer."""
-  tokenizer.train_unigram(
-    [*WORDS, "question answer query passage text : de en"],
-    vocab_size=85,
-    out=folder,
-  )
-  return shutil.copytree(FIXTURE, folder, dirs_exist_ok=True)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
   """Programs of this file are the same: each is compiled once."""
@@ -90,51 +69,11 @@ def compiled_once(tmp_path_factory):
 def place(tmp_path_factory):
   """A run that was trained, with its data, its start and another one."""
   place = tmp_path_factory.mktemp("place")
-  start(place / "start")
+  small_run.make(place)
   other = shutil.copytree(place / "start", place / "other")
   scale_weights(other)
   add_byte(other / "tokenizer.json")
-  (place / "pairs").mkdir()
-  (place / "task").mkdir()
-  for language in LANGUAGES:
-    rows = [
-      {
-        "id": f"{n}{language}",
-        "group": f"g{n}",
-        "lang": language,
-        "query": texts(n, language, "question"),
-        "passage": texts(n, language, "answer"),
-      }
-      for n in range(40)
-    ]
-    write_rows(place / "pairs" / f"{language}.jsonl", rows)
-  write_task(place / "task")
-  train.train(config_of(place), place / "run")
   return place
-
-
-def write_rows(path, rows):
-  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def write_task(folder):
-  items = [(n, language) for language in LANGUAGES for n in range(40, 50)]
-  write_rows(
-    folder / "queries.jsonl",
-    [
-      {"id": f"q{n}{x}", "lang": x, "text": texts(n, x, "question")}
-      for n, x in items
-    ],
-  )
-  write_rows(
-    folder / "candidates.jsonl",
-    [
-      {"id": f"c{n}{x}", "lang": x, "text": texts(n, x, "answer")}
-      for n, x in items
-    ],
-  )
-  lines = [f"q{n}{x}\tc{n}{y}\t1\n" for n, x in items for y in LANGUAGES]
-  (folder / "qrels.tsv").write_text("".join(lines))
 
 
 def scale_weights(folder):
@@ -152,35 +91,11 @@ def add_byte(path):
     file.write(" ")
 
 
-def config_of(place):
-  config = defaults.get_config()
-  config.cache = str(place / "cache")
-  config.data.folder = str(place)
-  config.data.sources = ("pairs",)
-  config.data.languages = LANGUAGES
-  config.data.query_length = config.data.passage_length = 32
-  config.packing.row_lengths = (32,)
-  config.packing.shapes = 1
-  config.batches.batch_size = 8
-  config.model.init = str(place / "start")
-  config.optimizer.schedule = "constant"
-  config.train.steps = 2
-  config.train.evaluate_every = 0
-  config.validation.task = ""
-  config.validation.share = 0.2
-  config.evaluation.tasks = ("jsonl:task",)
-  config.evaluation.systems = ("trained",)
-  config.evaluation.query_length = config.evaluation.passage_length = 32
-  config.evaluation.row_lengths = (32,)
-  config.evaluation.figures = False
-  return config
-
-
 def copy(place, tmp_path):
   """The run with data and start of its own, all in another place."""
   for name in ("run", "pairs", "task", "start"):
     shutil.copytree(place / name, tmp_path / name)
-  config = config_of(tmp_path)
+  config = small_run.config_of(tmp_path)
   config.cache = str(place / "cache")
   return config
 
@@ -212,7 +127,7 @@ def test_other_vectors_than_the_runs_are_refused_by_name(place, key, verb):
   if value == "{other}":
     value = str(place / "other")
   before = contents(place / "run")
-  config = changed(config_of(place), key, value)
+  config = changed(small_run.config_of(place), key, value)
   with pytest.raises(faults.Fault) as refused:
     VERBS[verb](config, place / "run")
   said = str(refused.value)
@@ -223,7 +138,7 @@ def test_other_vectors_than_the_runs_are_refused_by_name(place, key, verb):
 
 
 def test_every_other_setting_is_named_at_once(place):
-  config = changed(config_of(place), "model.pooling", "cls")
+  config = changed(small_run.config_of(place), "model.pooling", "cls")
   config = changed(config, "data.query_prefix", "")
   with pytest.raises(faults.Fault, match=r"query_prefix.*model\.pooling"):
     evaluate.evaluate(config, place / "run")
@@ -261,7 +176,7 @@ def test_a_run_is_told_by_its_record_and_not_by_the_flags(
   assert settings["evaluation.depth"] == 5
   # The start has moved: what it was called in training is what it is called.
   assert saved["model"]["init"] == str(place / "start")
-  assert saved["model"]["training_languages"] == list(LANGUAGES)
+  assert saved["model"]["training_languages"] == list(small_run.LANGUAGES)
   card = (tmp_path / "run/export/README.md").read_text()
   assert "on 2 languages (de en)" in card and "### task" in card
   for line in ("loss.temperature", "optimizer.learning_rate", "batches.alpha"):
@@ -412,7 +327,7 @@ def test_another_places_same_content_is_the_same(place, tmp_path):
 def test_training_goes_on_with_honest_changes_only(place, key, value):
   before = contents(place / "run")
   with pytest.raises(faults.Fault, match=f"{key} was"):
-    train.train(changed(config_of(place), key, value), place / "run")
+    train.train(changed(small_run.config_of(place), key, value), place / "run")
   assert contents(place / "run") == before
 
 

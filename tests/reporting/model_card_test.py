@@ -12,12 +12,17 @@ def make_card(saved):
     arguments = {
       "name": "tiny-hybrid",
       "results": [saved],
-      "training_languages": ["zh", "en"],
       "prefixes": {"query": "query: ", "passage": "passage: "},
-      "max_lengths": {"query": 48, "passage": 128},
+      "max_lengths": {"query": 512, "passage": 256},
       "pooling": "mean",
       "dimension": 384,
-      "settings": {"composer": {"strategy": "hybrid", "alpha": 0.5}},
+      "training": model_card.Training(
+        languages=["zh", "en"],
+        lengths={"query": 48, "passage": 128},
+        sources={"tfds:pairs": "0123456789abcdef0123", "old": ""},
+        settings={"composer": {"strategy": "hybrid", "alpha": 0.5}},
+        start="e5-folder",
+      ),
       "base_model": "intfloat/multilingual-e5-small",
     }
     return model_card.card(**(arguments | changed))
@@ -44,8 +49,12 @@ def test_the_text_says_how_to_use_it_and_what_it_cannot_do(make_card):
   text = huggingface_hub.ModelCard(make_card()).text
   for part in (
     "'query: ' before a query",
-    "'passage: ' before a passage",
-    "queries were cut at\n48 tokens and passages at 128",
+    "'passage: ' before a\npassage",
+    "A query is cut at 512 tokens and a passage at\n256, prefix",
+    "In training a query was cut at 48 tokens and a passage at 128.",
+    "It started from 'e5-folder'.",
+    "- `tfds:pairs` (SHA-256 of its rows 0123456789abcdef…)",
+    "- `old`\n",
     "unit vector of 384 numbers (mean pooling)",
     "composer.strategy",
     "without having been trained on: el;",
@@ -61,3 +70,17 @@ def test_a_card_without_evaluation_or_base_model(make_card):
   assert card.data.base_model is None
   assert "without an evaluation" in card.text
   assert "zero-shot" not in card.text
+
+
+def test_a_model_that_came_as_it_is_claims_no_training(make_card):
+  card = huggingface_hub.ModelCard(
+    make_card(results=[], training=None, languages=["de"], base_model=None)
+  )
+  assert card.data.language == ["de"]
+  assert "without training" in card.text
+  assert "## Training" not in card.text and "trained on" not in card.text
+
+
+def test_data_sets_of_the_hub_are_in_the_metadata(make_card):
+  card = huggingface_hub.ModelCard(make_card(datasets=["owner/pairs"]))
+  assert card.data.datasets == ["owner/pairs"]
