@@ -28,6 +28,7 @@ setuptools.setup(
       "data/corpora/cldr_templates/*.json",
       "data/corpora/lareqa_checksums.tsv",
       "reporting/templates/*",
+      "study/templates/*",
     ],
   },
   install_requires=[

@@ -1,7 +1,7 @@
 """Claims that studies judge, each with the rule that decides it.
 
-They are written before the runs. assembly/study/claims.py says what the rules
-mean.
+They are written before the runs. What the rules mean is in
+hybridret_jax/study/claims.py.
 """
 
 import ml_collections

@@ -127,7 +127,7 @@ def run():
 
 
 def data():
-  """Keyword arguments of assembly.study.data.prepare."""
+  """Keyword arguments of study.domains.datasets.prepare."""
   config = ml_collections.ConfigDict()
   config.languages = PARALLEL_LANGUAGES
   config.legal = LEGAL

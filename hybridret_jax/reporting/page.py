@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+import importlib.resources
 import os
 import pathlib
 import re
@@ -25,6 +26,7 @@ from hybridret_jax.reporting import (
   throughput,
 )
 
+_PACKAGE = "hybridret_jax.reporting"
 _NO_CELL = {"text": "–", "class": "none", "significant": False}
 
 
@@ -112,10 +114,10 @@ def render(
 
 
 @functools.cache
-def environment() -> jinja2.Environment:
-  """Where the templates are, with what they call."""
+def environment(package: str = _PACKAGE) -> jinja2.Environment:
+  """Where a package's templates are, with what they call."""
   made = jinja2.Environment(
-    loader=jinja2.PackageLoader("hybridret_jax.reporting"),
+    loader=jinja2.PackageLoader(package),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -149,9 +151,9 @@ def environment() -> jinja2.Environment:
   return made
 
 
-def source(name: str) -> str:
+def source(name: str, package: str = _PACKAGE) -> str:
   """A template's text as it is."""
-  folder = pathlib.Path(__file__).parent / "templates"
+  folder = importlib.resources.files(package) / "templates"
   return (folder / name).read_text(encoding="utf-8")
 
 

@@ -1,1 +1,0 @@
-"""A study's report: names, tables, figures, the page."""

@@ -1,0 +1,1 @@
+"""Data of a comparison of two domains, legal and generic texts."""
