@@ -31,16 +31,12 @@ def curves(records: Sequence[dict[str, Any]]) -> mpl_figure.Figure:
 
 def loss_panel(series: Mapping[str, Series]) -> mpl_figure.Figure:
   """Losses by step, alone."""
-  drawing = _panel()
-  _losses(drawing.subplots(), series)
-  return drawing
+  return panel(lambda axes: _losses(axes, series))
 
 
 def validation_panel(series: Mapping[str, Series]) -> mpl_figure.Figure:
   """Validation mAP by step, alone."""
-  drawing = _panel()
-  _validation(drawing.subplots(), series)
-  return drawing
+  return panel(lambda axes: _validation(axes, series))
 
 
 def losses(records: Sequence[dict[str, Any]]) -> dict[str, Series]:
@@ -138,8 +134,11 @@ def bias(
   return drawing
 
 
-def _panel() -> mpl_figure.Figure:
-  return mpl_figure.Figure(figsize=(5, 3.4), layout="constrained")
+def panel(draw: Callable[[Any], None]) -> mpl_figure.Figure:
+  """What is drawn on one pair of axes, at the size that a page has for it."""
+  drawing = mpl_figure.Figure(figsize=(5, 3.4), layout="constrained")
+  draw(drawing.subplots())
+  return drawing
 
 
 def _losses(axes: Any, series: Mapping[str, Series]) -> None:

@@ -63,7 +63,11 @@ def markdown(table: Table) -> str:
     f"{name} {head}".strip()
     for name, head in zip([""] * table.words + over, table.heads, strict=True)
   ]
-  parts = [f"## {table.title}", table.note, _rendered(table, heads, "github")]
+  parts = [
+    f"## {table.title}",
+    table.note,
+    tabulated(heads, table.rows, words=table.words),
+  ]
   text = "\n\n".join(part for part in parts if part)
   return re.sub("[\ue000\ue001]", "*", text)
 
@@ -77,7 +81,9 @@ def latex(table: Table, *, about: str) -> str:
   """
   caption = escaped(f"{about}: {table.title}. {table.note}".strip())
   name = results.slug(f"{about} {table.title}").replace("_", "-")
-  rows = _rendered(table, table.heads, "latex_booktabs")
+  rows = tabulated(
+    table.heads, table.rows, words=table.words, style="latex_booktabs"
+  )
   if table.spans:
     rows = rows.replace("\\toprule\n", f"\\toprule\n{_spanned(table)}\n", 1)
   if table.apart:
@@ -108,14 +114,17 @@ def escaped(text: str) -> str:
   return "".join(tabulate.LATEX_ESCAPE_RULES.get(x, x) for x in text)
 
 
-def _rendered(table: Table, heads: Sequence[str], style: str) -> str:
-  count = len(table.heads) - table.words
+def tabulated(
+  heads: Sequence[str],
+  rows: Sequence[Sequence[str]],
+  *,
+  words: int = 1,
+  style: str = "github",
+) -> str:
+  """Rows under heads; all but the first columns, the words, to the right."""
+  align = ["left"] * words + ["right"] * (len(heads) - words)
   return tabulate.tabulate(
-    table.rows,
-    heads,
-    tablefmt=style,
-    colalign=["left"] * table.words + ["right"] * count,
-    disable_numparse=True,
+    rows, heads, tablefmt=style, colalign=align, disable_numparse=True
   )
 
 

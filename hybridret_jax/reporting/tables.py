@@ -5,10 +5,8 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import tabulate
-
 from hybridret_jax.ground import writing
-from hybridret_jax.reporting import paper, results
+from hybridret_jax.reporting import documents, paper, results
 
 SETTINGS = {
   "monolingual": "Monolingual",
@@ -136,7 +134,7 @@ def macro(saved: dict[str, Any]) -> str:
       ]
     )
   heads = ["mAP " + title.lower() for title in SETTINGS.values()]
-  return _table(
+  return documents.tabulated(
     ["System", *heads, "Rank distance", "First hit in query's language"], rows
   )
 
@@ -152,7 +150,9 @@ def metrics(saved: dict[str, Any]) -> str:
     for name, figures in saved["systems"].items()
     for key, title in SETTINGS.items()
   ]
-  return _table(["System", "Setting", *METRICS.values()], rows, words=2)
+  return documents.tabulated(
+    ["System", "Setting", *METRICS.values()], rows, words=2
+  )
 
 
 def intervals(saved: dict[str, Any], *, metric: str = "map") -> str:
@@ -163,7 +163,7 @@ def intervals(saved: dict[str, Any], *, metric: str = "map") -> str:
     if any(cells):
       rows.append([name, *map(interval, cells)])
   heads = [f"{METRICS[metric]} {title.lower()}" for title in SETTINGS.values()]
-  return _table(["System", *heads], rows) if rows else ""
+  return documents.tabulated(["System", *heads], rows) if rows else ""
 
 
 def ends(
@@ -187,7 +187,7 @@ def seen(saved: dict[str, Any], *, metric: str = "map") -> str:
     )
   ]
   heads = ["System", "Setting", "Trained on", "Not trained on"]
-  return _table(heads, rows, words=2) if rows else ""
+  return documents.tabulated(heads, rows, words=2) if rows else ""
 
 
 def seen_and_not(
@@ -221,7 +221,7 @@ def bias(saved: dict[str, Any]) -> str:
     for name, figures in systems.items()
   ]
   heads = [BIAS[key][0] for key in there]
-  return _table(["System", *heads], rows) if there else ""
+  return documents.tabulated(["System", *heads], rows) if there else ""
 
 
 def bias_keys(systems: Iterable[dict[str, Any]]) -> list[str]:
@@ -239,14 +239,7 @@ def directions(
     [names[query], *map(number, values)]
     for query, values in results.matrix(figures, metric)
   ]
-  return _table(["Query", *names.values(), "Pool"], rows)
-
-
-def _table(heads: list[str], rows: list[list[str]], words: int = 1) -> str:
-  align = ["left"] * words + ["right"] * (len(heads) - words)
-  return tabulate.tabulate(
-    rows, heads, tablefmt="github", colalign=align, disable_numparse=True
-  )
+  return documents.tabulated(["Query", *names.values(), "Pool"], rows)
 
 
 def counts(saved: dict[str, Any]) -> str:
@@ -313,7 +306,7 @@ def _unseen_note(unseen: tuple[str, ...]) -> str:
 
 def listing(values: dict[str, Any]) -> str:
   """A nested dict as a table of dotted names and values."""
-  return _table(
+  return documents.tabulated(
     ["Name", "Value"], [[k, v] for k, v in flat(values).items()], words=2
   )
 

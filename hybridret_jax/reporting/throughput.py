@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-import tabulate
-
 from hybridret_jax.ground import faults, reading, writing
-from hybridret_jax.reporting import training_log
+from hybridret_jax.reporting import documents, training_log
 
 FILE = "throughput.json"
 SCHEMA = 1
@@ -158,14 +156,7 @@ def markdown(runs: Mapping[str, dict[str, Any]]) -> str:
   heads, rows = table(runs)
   if len(heads) == 1:
     return ""
-  text = tabulate.tabulate(
-    rows,
-    heads,
-    tablefmt="github",
-    colalign=["left"] + ["right"] * (len(heads) - 1),
-    disable_numparse=True,
-  )
-  return f"## Training cost\n\n{NOTE}\n\n{text}\n"
+  return f"## Training cost\n\n{NOTE}\n\n{documents.tabulated(heads, rows)}\n"
 
 
 def _rates_of_log(records: Sequence[dict[str, Any]]) -> dict[str, Any]:

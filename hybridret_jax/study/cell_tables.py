@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hybridret_jax.reporting import documents, paper, tables
-from hybridret_jax.study import figure_names
-
-_START = "start"
+from hybridret_jax.study import design, figure_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +61,7 @@ def spreads(study: Mapping[str, Any]) -> list[documents.Table]:
       documents.Table(
         f"Over seeds: {grid['name']}",
         f"Intervals are t intervals of the mean over seeds at"
-        f" {_percent(study['level'])}; SD is between seeds.",
+        f" {100 * study['level']:g} %; SD is between seeds.",
         [*heads, "Interval", "Each seed"],
         rows,
         words=len(_heads(grid)) + 2,
@@ -265,7 +263,7 @@ def _rows(study: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[_Row]:
     yield _Row(words_of(grid, group), seeds(group), group["tasks"])
   axes = len(grid["axes"])
   for start in starts(study, grid):
-    name = ", ".join([_START, *start["levels"].values()])
+    name = ", ".join([design.START, *start["levels"].values()])
     for system in start["systems"]:
       words = [name, system["label"], *[""] * (axes - 2)]
       if axes < 2:
@@ -352,7 +350,3 @@ def _heads(grid: Mapping[str, Any]) -> list[str]:
 
 def _names(parts: Sequence[Mapping[str, Any]]) -> list[str]:
   return [part["name"] for part in parts]
-
-
-def _percent(level: float) -> str:
-  return f"{100 * level:g} %"

@@ -109,6 +109,12 @@ def run_config(
   return run
 
 
+def some(names: Sequence[str]) -> str:
+  """Three of the names, and how many more there are."""
+  more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+  return ", ".join(names[:3]) + more
+
+
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
   """A tree of dicts by dotted key."""
   if not isinstance(tree, dict):

@@ -1,5 +1,6 @@
 """A study as one HTML file that needs nothing else, not even a script."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -43,15 +44,15 @@ def render(study: Mapping[str, Any]) -> str:
     progress=progress(study),
     warning=findings.warning(study),
     headline=cell_tables.headline(study),
-    groups=list(_groups(study)),
+    groups=list(_by_task(study, functools.partial(_groups, study))),
     claims=findings.claims(study),
     tests=findings.tests(study),
     curves=list(_curves(study)),
-    heatmaps=list(_heatmaps(study)),
-    differences=list(_differences(study)),
+    heatmaps=list(_by_task(study, _heatmaps)),
+    differences=list(_by_task(study, functools.partial(_differences, study))),
     bias=cell_tables.bias(study),
     bias_notes=_bias_notes(study),
-    shares=list(_shares(study)),
+    shares=list(_by_task(study, _shares)),
     seen=cell_tables.seen(study),
     spreads=cell_tables.spreads(study),
     metrics=cell_tables.metrics(study),
@@ -91,31 +92,35 @@ def _axis(axis: Mapping[str, Any]) -> str:
   return f"{len(axis['levels'])} levels of {axis['name'].replace('_', ' ')}"
 
 
-def _groups(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-  """Drawings of the headline figures, for each grid and task."""
+def _by_task(
+  study: Mapping[str, Any],
+  make: Callable[[Mapping[str, Any], str], Mapping[str, Any]],
+) -> Iterator[dict[str, Any]]:
+  """What is made of each grid and task, titled; what is empty is left out."""
   for grid in study["grids"]:
     for task in study["tasks"]:
-      name = task["name"]
-      drawn = []
-      for figure in figure_names.HEADLINE:
-        text = "; ".join(
-          f"{cell_tables.label(grid, group)}"
-          f" {_mean(group['tasks'][name]['figures'], figure)}"
-          for group in grid["groups"]
-        )
-        drawn.append(
-          _drawing(
-            lambda grid=grid, name=name, figure=figure: plots.groups_panel(
-              study, grid, name, figure
-            ),
-            f"{figure_names.title(figure)}, means: {text}",
-            "groups",
-            grid["name"],
-            name,
-            figure,
-          )
-        )
-      yield {"title": f"{grid['name']}, {name}", "drawings": drawn}
+      made = make(grid, task["name"])
+      if made:
+        yield {"title": f"{grid['name']}, {task['name']}", **made}
+
+
+def _groups(study: Mapping[str, Any], grid, task) -> dict[str, Any]:
+  """Drawings of the headline figures."""
+  drawn = []
+  for figure in figure_names.HEADLINE:
+    text = "; ".join(
+      f"{cell_tables.label(grid, group)}"
+      f" {_mean(group['tasks'][task]['figures'], figure)}"
+      for group in grid["groups"]
+    )
+    drawn.append(
+      _drawing(
+        functools.partial(plots.groups_panel, study, grid, task, figure),
+        f"{figure_names.title(figure)}, means: {text}",
+        *("groups", grid["name"], task, figure),
+      )
+    )
+  return {"drawings": drawn}
 
 
 def _curves(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -132,9 +137,7 @@ def _curves(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         texts.append(f"{point['alpha']:g} {_mean(found['figures'], figure)}")
       drawn.append(
         _drawing(
-          lambda grid=grid, curve=curve, figure=figure: plots.alpha_panel(
-            grid, curve, figure
-          ),
+          functools.partial(plots.alpha_panel, grid, curve, figure),
           f"{figure_names.title(figure)} by alpha, means: {', '.join(texts)}",
           f"alpha{number}",
           figure,
@@ -143,9 +146,7 @@ def _curves(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for figure in plots.OTHERS:
       drawn.append(
         _drawing(
-          lambda grid=grid, curve=curve, figure=figure: plots.trade_off_panel(
-            grid, curve, figure
-          ),
+          functools.partial(plots.trade_off_panel, grid, curve, figure),
           f"{figure_names.title(figure)} against monolingual mAP by alpha."
           f" {findings.front_text(curve)}",
           f"trade{number}",
@@ -163,91 +164,75 @@ def _drawing(
   return {"svg": markupsafe.Markup(svg), "text": text}
 
 
-def _heatmaps(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-  """Each group's mean mAP by direction, by grid and task."""
-  for grid in study["grids"]:
-    for task in study["tasks"]:
-      matrices = []
-      for group in grid["groups"]:
-        found = group["tasks"][task["name"]]
-        caption = f"{cell_tables.label(grid, group)}"
-        if found["mean"] is None:
-          matrices.append({"caption": f"{caption}: missing", "rows": []})
-          continue
-        rows = [row for _, row in results.matrix(found["mean"])]
-        count = f"mean over {cell_tables.seeds(group)} seeds"
-        matrices.append(
-          {
-            "caption": f"{caption}, {count}",
-            "languages": found["mean"]["languages"],
-            "unseen": unseen(found),
-            "rows": rows,
-          }
-        )
-      yield {"title": f"{grid['name']}, {task['name']}", "matrices": matrices}
+def _heatmaps(grid: Mapping[str, Any], task: str) -> dict[str, Any]:
+  """Each group's mean mAP by direction."""
+  matrices = []
+  for group in grid["groups"]:
+    found = group["tasks"][task]
+    caption = cell_tables.label(grid, group)
+    if found["mean"] is None:
+      matrices.append({"caption": f"{caption}: missing", "rows": []})
+      continue
+    count = f"mean over {cell_tables.seeds(group)} seeds"
+    matrices.append(
+      {
+        "caption": f"{caption}, {count}",
+        "languages": found["mean"]["languages"],
+        "unseen": unseen(found),
+        "rows": [row for _, row in results.matrix(found["mean"])],
+      }
+    )
+  return {"matrices": matrices}
 
 
-def _differences(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-  """Each comparison's differences by direction, by grid and task."""
-  for grid in study["grids"]:
-    for task in study["tasks"]:
-      matrices = []
-      for test in study["tests"]:
-        if (test["grid"], test["task"]) != (grid["name"], task["name"]):
-          continue
-        one, other = test["means"]["a"], test["means"]["b"]
-        if one is None or other is None:
-          caption = f"{test_name(test)}: missing"
-          matrices.append({"caption": caption, "rows": []})
-          continue
-        languages = one["languages"]
-        rows = comparison.difference(one, other, languages)
-        limit = heatmaps.difference_limit(rows)
-        matrices.append(
-          {
-            "caption": test_name(test),
-            "languages": languages,
-            "unseen": unseen(test | {"mean": one}),
-            "rows": rows,
-            "limit": limit,
-            "tested": {
-              key: (cell["p_holm"], cell["significant"])
-              for key, cell in test["directions"].items()
-            },
-          }
-        )
-      if matrices:
-        yield {"title": f"{grid['name']}, {task['name']}", "matrices": matrices}
+def _differences(study: Mapping[str, Any], grid, task) -> dict[str, Any]:
+  """Each comparison's differences by direction; {} without any."""
+  matrices = []
+  for test in study["tests"]:
+    if (test["grid"], test["task"]) != (grid["name"], task):
+      continue
+    one, other = test["means"]["a"], test["means"]["b"]
+    if one is None or other is None:
+      matrices.append({"caption": f"{test_name(test)}: missing", "rows": []})
+      continue
+    rows = comparison.difference(one, other, one["languages"])
+    matrices.append(
+      {
+        "caption": test_name(test),
+        "languages": one["languages"],
+        "unseen": unseen(test | {"mean": one}),
+        "rows": rows,
+        "limit": heatmaps.difference_limit(rows),
+        "tested": {
+          key: (cell["p_holm"], cell["significant"])
+          for key, cell in test["directions"].items()
+        },
+      }
+    )
+  return {"matrices": matrices} if matrices else {}
 
 
-def _shares(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-  """Each group's languages of the first candidates, by grid and task."""
-  for grid in study["grids"]:
-    for task in study["tasks"]:
-      matrices, depth = [], None
-      for group in grid["groups"]:
-        found = group["tasks"][task["name"]]
-        shares = (found["mean"] or {}).get("bias", {}).get("top_shares")
-        if shares:
-          languages, depth = found["mean"]["languages"], shares["k"]
-          by_language = [shares["by_language"].get(x, {}) for x in languages]
-          matrices.append(
-            {
-              "caption": cell_tables.label(grid, group),
-              "languages": languages,
-              "unseen": unseen(found),
-              "rows": [
-                [row.get(x) for x in languages]
-                for row in [*by_language, shares["pool"]]
-              ],
-            }
-          )
-      if matrices:
-        yield {
-          "title": f"{grid['name']}, {task['name']}",
-          "depth": depth,
-          "matrices": matrices,
+def _shares(grid: Mapping[str, Any], task: str) -> dict[str, Any]:
+  """Each group's languages of the first candidates; {} where not known."""
+  matrices, depth = [], None
+  for group in grid["groups"]:
+    found = group["tasks"][task]
+    shares = (found["mean"] or {}).get("bias", {}).get("top_shares")
+    if shares:
+      languages, depth = found["mean"]["languages"], shares["k"]
+      by_language = [shares["by_language"].get(x, {}) for x in languages]
+      matrices.append(
+        {
+          "caption": cell_tables.label(grid, group),
+          "languages": languages,
+          "unseen": unseen(found),
+          "rows": [
+            [row.get(x) for x in languages]
+            for row in [*by_language, shares["pool"]]
+          ],
         }
+      )
+  return {"depth": depth, "matrices": matrices} if matrices else {}
 
 
 def _bias_notes(study: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hybridret_jax.reporting import results
-from hybridret_jax.study import alpha, claims, comparisons, design
+from hybridret_jax.study import alpha, claims, comparisons, design, summary
 
 FILE = "study.json"
 # A start judged on another machine; what is beyond is another model.
@@ -85,7 +85,12 @@ def join(
     "claims": _claims(mine, chosen),
     "tests": _tests(parts, chosen),
     "alpha": alpha.curves(grids),
-    "versions": _versions(parts),
+    "versions": summary.versions(
+      (name, version)
+      for part in parts
+      for name, versions in part["versions"].items()
+      for version in versions
+    ),
     "costs": _costs(parts, chosen),
   }
 
@@ -204,14 +209,6 @@ def _tests(parts, chosen) -> list[dict[str, Any]]:
       if place not in found or part is chosen[test["grid"]]:
         found[place] = test
   return list(found.values())
-
-
-def _versions(parts) -> dict[str, list[str]]:
-  found: dict[str, set[str]] = {}
-  for part in parts:
-    for name, versions in part["versions"].items():
-      found.setdefault(name, set()).update(versions)
-  return {name: sorted(found[name]) for name in sorted(found)}
 
 
 def _costs(parts, chosen) -> dict[str, Any]:

@@ -189,11 +189,7 @@ def seconds_left(
   The median of what finished cells took, for all the others, over the number
   of cells that run.
   """
-  took = []
-  for key, name in standing.items():
-    if name == "done":
-      found = json.loads((workdir / "cells" / key / DONE).read_text("utf-8"))
-      took.append(found["seconds"])
+  took = [found["seconds"] for found in _finished(workdir, standing)]
   if not took:
     return None
   running = sum(name == "running" for name in standing.values())
@@ -214,13 +210,7 @@ def code() -> str:
 
 def codes(workdir: pathlib.Path, standing: dict[str, str]) -> list[str]:
   """The `code` of each finished cell, each once; more than one do not mix."""
-  return sorted(
-    {
-      json.loads((workdir / "cells" / key / DONE).read_text("utf-8"))["code"]
-      for key, name in standing.items()
-      if name == "done"
-    }
-  )
+  return sorted({found["code"] for found in _finished(workdir, standing)})
 
 
 def table(
@@ -274,8 +264,14 @@ def _differences(before, now) -> Iterator[str]:
     if now["cells"].get(name) != key
   ]
   if gone and not different:
-    more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
-    yield f"{', '.join(gone[:3])}{more} had other settings or are gone"
+    yield f"{design.some(gone)} had other settings or are gone"
+
+
+def _finished(workdir, standing) -> Iterator[dict[str, Any]]:
+  """What done.json says of each finished cell."""
+  for key, name in standing.items():
+    if name == "done":
+      yield json.loads((workdir / "cells" / key / DONE).read_text("utf-8"))
 
 
 def _worker() -> dict[str, Any]:

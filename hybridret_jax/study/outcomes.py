@@ -98,6 +98,10 @@ class Study:
   )
   _unread: set[str] = dataclasses.field(default_factory=set)
 
+  def outcomes(self) -> list[Outcome]:
+    """Those of all cells, then those of the starts."""
+    return [*self.cells.values(), *(x for _, x in self.starts)]
+
   def outcome(
     self, grid: str, levels: Mapping[str, str], seed: int
   ) -> Outcome | None:
@@ -136,7 +140,6 @@ class Study:
 def read(
   config: ml_collections.ConfigDict,
   finished: Sequence[Finished],
-  start: pathlib.Path | None = None,
 ) -> Study:
   """Reads every finished cell's results.
 
@@ -144,8 +147,6 @@ def read(
     config: the study's.
     finished: its finished cells in any order; those named start or
       start/AXIS=LEVEL hold the untrained model.
-    start: a run folder with the untrained model's results, where it is no
-      cell.
 
   Raises:
     Fault: cells were judged on different tasks of one name.
@@ -162,8 +163,6 @@ def read(
         cells[name, place, one.cell.seed] = outcome
   # The most particular first: it is the start of what it names.
   starts.sort(key=lambda x: -len(x[0]))
-  if start is not None:
-    starts.append(({}, _outcome(design.START, start)))
   outcomes = [*cells.values(), *(x for _, x in starts)]
   names = {task for outcome in outcomes for task in outcome.tasks}
   _check_tasks(outcomes, names)

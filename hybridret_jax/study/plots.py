@@ -5,7 +5,7 @@ All take what study.json holds, as docs/results_schema.md describes it.
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib import figure as mpl_figure
@@ -74,20 +74,14 @@ def alpha_panel(
   grid: Mapping[str, Any], curve: Mapping[str, Any], figure: str
 ) -> Drawing:
   """One figure by alpha: each seed, and the means as a line."""
-  return _panel(lambda axes: _by_alpha(axes, grid, curve, figure))
+  return charts.panel(lambda axes: _by_alpha(axes, grid, curve, figure))
 
 
 def trade_off_panel(
   grid: Mapping[str, Any], curve: Mapping[str, Any], figure: str
 ) -> Drawing:
   """One figure against the monolingual one, with the Pareto front marked."""
-  return _panel(lambda axes: _trade_off(axes, grid, curve, figure))
-
-
-def _panel(draw: Callable[[Any], None]) -> Drawing:
-  drawing = Drawing(figsize=(5, 3.4), layout="constrained")
-  draw(drawing.subplots())
-  return drawing
+  return charts.panel(lambda axes: _trade_off(axes, grid, curve, figure))
 
 
 def _groups(axes, study, grid, task, figure) -> None:

@@ -1,6 +1,5 @@
 """Everything that a study needs, made and checked before its first cell."""
 
-import json
 import logging
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -68,7 +67,7 @@ def whole(
   for problem, cell in _infeasible(trained, read):
     found.setdefault(problem, []).append(cell.name)
   if found:
-    lines = [f"{_named(names)}: {text}" for text, names in found.items()]
+    lines = [f"{design.some(names)}: {text}" for text, names in found.items()]
     raise ValueError("the study cannot run:\n- " + "\n- ".join(lines))
 
 
@@ -79,27 +78,9 @@ def _infeasible(
   """(problem, cell) of all whose batches cannot be made; data are read once."""
   alike: dict[str, list] = {}
   for cell, run in runs:
-    data = _text(
-      run.data, run.validation.share, run.validation.seed, run.batches
-    )
+    parts = run.data, run.validation, run.batches
+    data = repr([part.to_dict() for part in parts])
     alike.setdefault(data, []).append((cell, run))
   for pairs in alike.values():
     for problem in check_inputs.of_batches(pairs[0][1], read):
       yield from ((problem, cell) for cell, _ in pairs)
-
-
-def _text(*settings) -> str:
-  return json.dumps(
-    [
-      json.loads(part.to_json_best_effort())
-      if isinstance(part, ml_collections.ConfigDict)
-      else part
-      for part in settings
-    ],
-    sort_keys=True,
-  )
-
-
-def _named(names: Sequence[str]) -> str:
-  more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-  return ", ".join(names[:3]) + more

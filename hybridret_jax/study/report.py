@@ -29,7 +29,6 @@ def write(
   finished: Sequence[outcomes.Finished],
   out: pathlib.Path,
   *,
-  start: pathlib.Path | None = None,
   parts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pathlib.Path:
   """Writes the page, study.md, study.tex, study.json and the figures.
@@ -42,8 +41,6 @@ def write(
     finished: its finished cells; those of the untrained start may be among
       them.
     out: the folder that is written.
-    start: a run folder with the untrained model's results, where it is no
-      cell.
     parts: study.json of other parts of the study by where it is from, to be
       joined (see `joining.join`).
 
@@ -54,7 +51,7 @@ def write(
     ValueError: a claim or comparison cannot be judged, results are not what
       `reporting.results` reads, or a part is of another study.
   """
-  found = collect(config, finished, start=start)
+  found = collect(config, finished)
   if parts:
     found = _rounded(joining.join(design.cells(config), found, parts))
   page = report_files.save(out, found)
@@ -65,8 +62,6 @@ def write(
 def collect(
   config: ml_collections.ConfigDict,
   finished: Sequence[outcomes.Finished],
-  *,
-  start: pathlib.Path | None = None,
 ) -> dict[str, Any]:
   """All that the page shows, as docs/results_schema.md describes study.json."""
   claims.check(config)
@@ -78,12 +73,11 @@ def collect(
   )
   there = {one.cell.key for one in finished}
   missing = [cell for cell in cells if cell.key not in there]
-  study = outcomes.read(config, finished, start)
+  study = outcomes.read(config, finished)
   level = comparisons.level_of(config)
   figures = list(figure_names.HEADLINE)
   figures += [claim["figure"] for claim in config.claims]
   grids = [summary.grid(study, name, level=level) for name in study.grids]
-  found_in = [*study.cells.values(), *(x for _, x in study.starts)]
   found = {
     "schema": SCHEMA,
     "name": config.name,
@@ -100,7 +94,12 @@ def collect(
     "tests": comparisons.compare_all(study, config, figures),
     "alpha": alpha.curves(grids),
     "notes": list(config.notes),
-    "versions": summary.versions(found_in),
+    "versions": summary.versions(
+      pair
+      for outcome in study.outcomes()
+      for judged in outcome.tasks.values()
+      for pair in judged["versions"].items()
+    ),
     "rerun": _command(config),
     "costs": summary.costs(study, grids),
   }

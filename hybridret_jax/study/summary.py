@@ -9,10 +9,8 @@ import numpy as np
 
 from hybridret_jax.reporting import results, tables, throughput
 from hybridret_jax.retrieval import significance
-from hybridret_jax.study import figure_names, outcomes
+from hybridret_jax.study import figure_names, ledger, outcomes
 
-DONE = "done.json"
-UNTRAINED = "untrained"  # How the labels of the start's systems begin.
 DIGITS = 12  # Of a figure: what is beyond comes of rounding.
 
 
@@ -60,12 +58,8 @@ def start(
   A system has `label` and by task `figures`, each with its one value as `mean`,
   and `mean` as a group has it.
   """
-  # A run from elsewhere may hold its trained systems too.
   labels = dict.fromkeys(
-    label
-    for found in outcome.tasks.values()
-    for label in found["systems"]
-    if label.startswith(UNTRAINED)
+    label for found in outcome.tasks.values() for label in found["systems"]
   )
   systems = []
   for label in labels:
@@ -138,9 +132,7 @@ def mean_figures(systems: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 def task(study: outcomes.Study, name: str) -> dict[str, Any]:
   """A task: `name`, `about`, `languages`, `notes` and what it is known by."""
   there = [
-    outcome.tasks[name]
-    for outcome in (*study.cells.values(), *(x for _, x in study.starts))
-    if name in outcome.tasks
+    outcome.tasks[name] for outcome in study.outcomes() if name in outcome.tasks
   ]
   figures = next(iter(there[0]["systems"].values()))
   return {
@@ -154,13 +146,11 @@ def task(study: outcomes.Study, name: str) -> dict[str, Any]:
   }
 
 
-def versions(cells: Iterable[outcomes.Outcome]) -> dict[str, list[str]]:
-  """Library -> its versions that the cells were judged with."""
+def versions(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+  """Library -> its versions, of (library, version)."""
   found: dict[str, set[str]] = {}
-  for outcome in cells:
-    for judged in outcome.tasks.values():
-      for name, version in judged["versions"].items():
-        found.setdefault(name, set()).add(version)
+  for name, version in pairs:
+    found.setdefault(name, set()).add(version)
   return {name: sorted(found[name]) for name in sorted(found)}
 
 
@@ -173,7 +163,7 @@ def costs(
   it took; a group has the means over its cells.
   """
   cells = {}
-  for outcome in [*study.cells.values(), *(x for _, x in study.starts)]:
+  for outcome in study.outcomes():
     cells[outcome.name] = throughput.of_run(outcome.folder) | {
       "cell_seconds": _seconds(outcome)
     }
@@ -258,7 +248,7 @@ def _mean_costs(cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _seconds(outcome: outcomes.Outcome) -> float | None:
   """What done.json says that the cell took."""
-  path = outcome.folder / DONE
+  path = outcome.folder / ledger.DONE
   if not path.is_file():
     return None
   return json.loads(path.read_text("utf-8")).get("seconds")

@@ -70,8 +70,6 @@ def test_the_most_particular_start_is_the_one(tmp_path):
   assert study.start(PRIMARY).name == "start/domain=legal"
   assert study.start({"domain": "generic"}).name == "start"
   assert outcomes.read(config, []).start(PRIMARY) is None
-  elsewhere = outcomes.read(config, [], start.folder)
-  assert set(elsewhere.start(PRIMARY).tasks) == {"xquad_r"}
 
 
 def test_tasks_are_in_the_order_of_the_config(tmp_path):

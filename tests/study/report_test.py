@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hybridret_jax.study import design, figure_names, outcomes, report
+from hybridret_jax.study import figure_names, outcomes, report
 from tests.study import made_study
 
 GONE = ("strategy=hybrid/seed=1", "domain=legal/strategy=monolingual")
@@ -134,6 +134,10 @@ def test_other_metrics_and_languages_are_kept(study):
   assert found["training_languages"] == ["de", "en"]
 
 
+def test_versions_are_those_that_cells_were_judged_with(study):
+  assert study["versions"] == {"numpy": ["2"]}
+
+
 def test_costs_stand_apart(study):
   costs = study["costs"]
   assert list(study)[-1] == "costs"
@@ -187,17 +191,6 @@ def test_nothing_finished_makes_a_page(tmp_path):
   assert len(found["missing"]) == found["cells"]
   assert found["claims"][0]["verdict"] == "undecided"
   assert "This study is unfinished" in page.read_text()
-
-
-def test_a_start_from_elsewhere(study):
-  config, finished = made_study.whole()
-  start = next(x for x in finished if design.is_start(x.cell))
-  rest = [x for x in finished if x is not start][:1]
-  found = report.collect(config, rest, start=start.folder)
-  assert found["starts"] == study["starts"]
-  # A run that was trained has no start but for what is untrained.
-  found = report.collect(config, [], start=finished[-1].folder)
-  assert found["starts"] == [{"levels": {}, "systems": []}]
 
 
 def test_a_claim_that_cannot_be_judged_is_refused(tmp_path):

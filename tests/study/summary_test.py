@@ -57,8 +57,14 @@ def test_a_spread_has_what_its_seeds_allow(values):
   assert (found["low"] is not None) == (len(set(values)) > 1)
 
 
-def test_versions_and_notes_are_of_all_cells():
-  def outcome(name, version, note):
+def test_a_library_has_each_of_its_versions_once():
+  pairs = [("jax", "0.9"), ("jax", "0.10"), ("flax", "1"), ("jax", "0.9")]
+  found = summary.versions(pairs)
+  assert list(found.items()) == [("flax", ["1"]), ("jax", ["0.10", "0.9"])]
+
+
+def test_notes_are_of_all_cells():
+  def outcome(name, note):
     saved = {
       "task": "made",
       "candidates": "as given",
@@ -66,17 +72,16 @@ def test_versions_and_notes_are_of_all_cells():
         "trained": figures(0.5) | {"counts": {"queries": 1200, "candidates": 9}}
       },
       "model": {},
-      "versions": {"jax": version},
+      "versions": {},
       "notes": [note],
     }
     return outcomes.Outcome(name, pathlib.Path("nowhere"), {"made": saved})
 
   cells = {
-    ("grid", (name,), 0): outcome(name, version, note)
-    for name, version, note in (("a", "0.10", "x"), ("b", "0.9", "y"))
+    ("grid", (name,), 0): outcome(name, note)
+    for name, note in (("a", "x"), ("b", "y"))
   }
   study = outcomes.Study({}, cells, [], ["made"])
-  assert summary.versions(cells.values()) == {"jax": ["0.10", "0.9"]}
   found = summary.task(study, "made")
   assert found["notes"] == ["x", "y"]
   assert found["about"].startswith("1,200 questions and 9 candidates")
