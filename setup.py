@@ -44,6 +44,7 @@ setuptools.setup(
     "numpy>=2,<3",
     "optax>=0.2.8,<0.3",
     "orbax-checkpoint>=0.12,<1",
+    "pyarrow>=18",
     "safetensors>=0.8,<0.9",
     "scipy>=1.15,<2",
     "tabulate>=0.9,<0.11",
@@ -56,6 +57,7 @@ setuptools.setup(
   ],
   extras_require={
     "test": [
+      "faiss-cpu>=1.9,<2",
       "hypothesis>=6,<7",
       "ir_measures>=0.4,<0.5",
       "playwright>=1.50,<2",
@@ -65,6 +67,7 @@ setuptools.setup(
       "ranx>=0.3.20,<0.4",
       "scikit-learn>=1.6,<2",
       "transformers>=5,<6",
+      "usearch>=2.16,<3",
     ],
     "lint": [
       "import-linter>=2.1,<3",
@@ -74,6 +77,8 @@ setuptools.setup(
     ],
     "tpu": ["jax[tpu]>=0.10,<0.11"],
     "cuda12": ["jax[cuda12]>=0.10,<0.11"],
+    # What --index writes.
+    "index": ["faiss-cpu>=1.9,<2", "usearch>=2.16,<3"],
     # Checks an export with the library that will load it.
     "export": ["sentence-transformers>=6,<7", "torch>=2.6,<3"],
   },

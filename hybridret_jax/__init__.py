@@ -1,9 +1,9 @@
 """Trains and judges multilingual dense retrievers in JAX.
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
-vectors; `train`, `evaluate`, `export`, `search` and `compare` are what the
-commands do. A name is imported when it is first asked for: importing the
-package takes no time and asks for no device.
+vectors; `train`, `evaluate`, `export`, `encode`, `search` and `compare` are
+what the commands do. A name is imported when it is first asked for: importing
+the package takes no time and asks for no device.
 """
 
 import importlib
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
   from hybridret_jax.assembly.judged_vectors import judge
   from hybridret_jax.library import (
     compare,
+    encode,
     evaluate,
     export,
     load_task,
@@ -28,6 +29,7 @@ __all__ = [
   "Retriever",
   "Task",
   "compare",
+  "encode",
   "evaluate",
   "export",
   "judge",

@@ -8,7 +8,7 @@ from typing import Any
 
 import ml_collections
 
-from hybridret_jax import defaults
+from hybridret_jax import defaults, retriever
 from hybridret_jax.assembly import (
   check,
   devices,
@@ -21,7 +21,9 @@ from hybridret_jax.assembly import (
   tasks,
 )
 from hybridret_jax.parallel import hosts
+from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.retrieval.tasks import task as task_lib
+from hybridret_jax.verbs import encode as encoding
 from hybridret_jax.verbs import evaluate as evaluating
 from hybridret_jax.verbs import export as exporting
 from hybridret_jax.verbs import report as reporting
@@ -119,6 +121,46 @@ def search(
   return searching.search(config, folder, query, number=number, inputs=read)
 
 
+def encode(
+  model: Path,
+  corpus: Path,
+  folder: Path,
+  *,
+  side: str = "passage",
+  dtype: str = "float32",
+  index: Sequence[str] = (),
+) -> dict[str, Any]:
+  """Encodes a corpus into a store on disk, going on where a call stopped.
+
+  Args:
+    model: as `Retriever.load` takes it.
+    corpus: a .jsonl(.gz) or .parquet file, or BEIR's folder.
+    folder: of the store; missing, empty, or begun with the same.
+    side: "passage" or "query".
+    dtype: of the files: "float32" or "float16".
+    index: what else is written: some of "npy" (one file of all vectors),
+      "faiss" and "usearch" (graphs, with their recall against exact search).
+
+  Returns:
+    `texts`, `skipped`, `shards`, `dimension`, and what is known of each index.
+
+  Raises:
+    Fault: naming the line of a record, or the index, that cannot be used.
+    ValueError: the folder holds vectors of something else.
+  """
+  indexes.check(index)
+  found = corpora.Corpus(corpus)
+  devices.start(defaults.get_config())
+  return encoding.encode(
+    retriever.Retriever.load(model),
+    found,
+    pathlib.Path(folder),
+    side=side,
+    dtype=dtype,
+    index=index,
+  )
+
+
 def in_turn(
   config: ml_collections.ConfigDict, workdir: Path
 ) -> list[judged.Evaluation]:
@@ -208,5 +250,5 @@ def _begin(config, workdir, modes, *, reads=None, vectors=False):
 
 
 # Up to 0.1 each verb was a module: evaluate.evaluate(config, workdir).
-for _verb in (train, evaluate, export, search):
+for _verb in (train, evaluate, encode, export, search):
   setattr(_verb, _verb.__name__, _verb)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import jax
@@ -15,6 +15,7 @@ from hybridret_jax import defaults
 from hybridret_jax import run as runs
 from hybridret_jax.assembly import (
   carding,
+  corpus_encoding,
   encoding,
   exported,
   judging,
@@ -27,6 +28,7 @@ from hybridret_jax.assembly import (
 from hybridret_jax.ground import faults, languages, writing
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.retrieval import store
 
 DTYPES = ("float32", "bfloat16")
 
@@ -156,6 +158,40 @@ class Retriever:
     if not len(texts):
       return np.zeros((0, self.dimension), np.float32)
     return self._encode_texts(self._params, texts, side, contexts=contexts)
+
+  def encode_into(
+    self,
+    texts: Iterable[str],
+    folder: str | os.PathLike,
+    *,
+    side: str = "passage",
+    dtype: str = "float32",
+    shard_size: int = 8192,
+  ) -> store.Store:
+    """Encodes many texts into a store on disk, going on where one stopped.
+
+    Args:
+      texts: a sequence, or a stream that begins anew each time.
+      folder: of the store (`retrieval.store`).
+      side: "query" or "passage".
+      dtype: of its files: "float32" or "float16".
+      shard_size: texts of a shard: the most that a killed run encodes again.
+
+    Raises:
+      ValueError: the folder holds vectors of something else.
+    """
+    # The vectors are kept, so the tokens need not be.
+    encode_texts = dataclasses.replace(self._encode_texts, cache=None)
+    return corpus_encoding.encode(
+      texts,
+      encode_texts,
+      self._params,
+      folder,
+      side=side,
+      fingerprint=corpus_encoding.fingerprint(encode_texts, self._params, side),
+      shard_size=shard_size,
+      dtype=dtype,
+    )
 
   def save(self, folder: str | os.PathLike) -> pathlib.Path:
     """Writes a Hugging Face folder, once it agrees with this retriever.

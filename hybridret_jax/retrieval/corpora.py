@@ -1,0 +1,116 @@
+"""A corpus on disk, record by record: JSONL, Parquet, or BEIR's folder."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from hybridret_jax.ground import faults, fields, reading
+
+IDS = ("id", "_id", "docid")
+TEXTS = ("text", "contents", "passage")
+TITLES = ("title",)
+_BEIR = "corpus.jsonl"
+_MOST = 65_536  # Rows of a Parquet file that are in memory at a time.
+
+
+class Corpus:
+  """Ids and texts of a corpus, read from its beginning each time.
+
+  An `id`, `_id` or `docid`, a `text`, `contents` or `passage`, and maybe a
+  `title`, which is put before the text. Records keep the file's order; of the
+  texts none is held.
+
+  Attributes:
+    path: a .jsonl(.gz) or .parquet file, or a folder with BEIR's corpus.jsonl.
+    skipped: what was left out in the last reading, with how often.
+  """
+
+  def __init__(self, path: str | os.PathLike):
+    """Finds the file.
+
+    Raises:
+      Fault: there is none, or it is of another kind.
+    """
+    place = pathlib.Path(path).expanduser()
+    if place.is_dir():
+      found = reading.find(place / _BEIR)
+      if found is None:
+        raise faults.Fault(
+          place, f"has no {_BEIR}", "give a file, or BEIR's folder"
+        )
+      place = found
+    if not place.is_file():
+      raise faults.Fault(place, "no such file", "give a .jsonl or a .parquet")
+    if not place.name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+      raise faults.Fault(
+        place, "is neither .jsonl(.gz) nor .parquet", "convert it to one"
+      )
+    self.path = place
+    self.skipped: dict[str, int] = {}
+
+  def __iter__(self) -> Iterator[tuple[str, str]]:
+    """(id, text) of each record.
+
+    Raises:
+      Fault: naming file and line: a field is missing or no text, an id stands
+        twice, or the file cannot be read.
+    """
+    self.skipped = {}
+    seen: set[str] = set()
+    keys = None
+    for place, record in self._records():
+      keys = keys or _keys(record, place)
+      key, text_key, title_key = keys
+      identity = fields.name(record, key, place)
+      if identity in seen:
+        raise faults.Fault(
+          place, f"{key} {reading.shown(identity)} stands twice", "keep one"
+        )
+      seen.add(identity)
+      text = fields.text(record, text_key, place)
+      if record.get(title_key):
+        text = f"{fields.text(record, title_key, place)} {text}".strip()
+      if not text:
+        what = "records without a text"
+        self.skipped[what] = self.skipped.get(what, 0) + 1
+        continue
+      yield identity, text
+    if not seen:
+      raise faults.Fault(self.path, "holds no record", "give one with texts")
+
+  def _records(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+    if self.path.suffix != ".parquet":
+      yield from reading.objects(self.path)
+      return
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+      file = parquet.ParquetFile(self.path)
+      row = 0
+      for batch in file.iter_batches(batch_size=_MOST):
+        for record in batch.to_pylist():
+          row += 1
+          yield f"{self.path}, row {row}", record
+    except (pyarrow.ArrowException, OSError) as error:
+      first = str(error).splitlines()[0] if str(error) else type(error).__name__
+      raise faults.Fault(
+        self.path, f"cannot be read as Parquet ({first})", "write it again"
+      ) from error
+
+
+def _keys(record: dict[str, Any], place: Any) -> tuple[str, str, str]:
+  """Which fields of the first record are its id, its text and its title."""
+  found = [
+    next((key for key in known if key in record), known[0])
+    for known in (IDS, TEXTS, TITLES)
+  ]
+  for key, known in zip(found[:2], (IDS, TEXTS), strict=True):
+    if key not in record:
+      raise faults.Fault(
+        place,
+        f"has none of {', '.join(known)}",
+        f"the record has {', '.join(map(reading.shown, list(record)[:8]))}",
+      )
+  return found[0], found[1], found[2]
