@@ -18,8 +18,8 @@ import re
 from typing import Any
 
 from hybridret_jax import defaults
-from hybridret_jax.assembly import plan_figures, planned
-from hybridret_jax.parallel import topologies
+from hybridret_jax.preflight import compiled as compiling
+from hybridret_jax.preflight import figures, topologies
 
 BASE = "FacebookAI/xlm-roberta-base"
 LARGE = "FacebookAI/xlm-roberta-large"
@@ -30,7 +30,7 @@ BATCHES = (2048, 8192, 32_768, 65_536, 131_072)
 # Tokens of a chunk on each chip, of the base model; half of it of the large.
 CHUNKS = {"v5e": 8_192, "v6e": 32_768, "v5p": 65_536}
 # Lengths that the naive step pads to; here their mean, in rows 95 % full.
-TEXTS = planned.Texts(query=32, passage=128, shortest=5, full=0.95)
+TEXTS = compiling.Texts(query=32, passage=128, shortest=5, full=0.95)
 UTILISATION = 0.4
 # GiB of a step with replicated parameters, padded texts and full recomputation
 # whose loss keeps all scores: the base model, by slice and batch.
@@ -106,11 +106,11 @@ def main() -> None:
 
 
 def compile_cell(cell: Cell, attention: str) -> dict[str, Any]:
-  """The figures of a cell, as `plan_figures.figures` has them."""
+  """The figures of a cell, as `figures.figures` has them."""
   topology = topologies.of(cell.topology)
   config = settings(cell, devices=len(topology.devices), attention=attention)
-  compiled = planned.compile_step(config, topology, TEXTS)
-  return plan_figures.figures(
+  compiled = compiling.compile_step(config, topology, TEXTS)
+  return figures.figures(
     config, topology, TEXTS, compiled, utilisation=UTILISATION
   )
 

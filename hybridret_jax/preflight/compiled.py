@@ -15,8 +15,8 @@ from hybridret_jax.assembly import model, settled, train_step
 from hybridret_jax.data import shapes as row_shapes
 from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.models import dual_encoder, encoder, known_shapes
-from hybridret_jax.parallel import hlo, topologies
 from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.preflight import program, topologies
 from hybridret_jax.training import grad_cache
 
 _ARRAYS = 4  # Of a tier that are [R, L], beside the rows' numbers.
@@ -76,7 +76,7 @@ class Compiled:
 
   memory: Memory | None
   needed: int
-  collectives: list[hlo.Collective]
+  collectives: list[program.Collective]
   chunks: dict[str, int]
   seconds: float
 
@@ -228,7 +228,7 @@ def compile_step(
   else:
     memory = _memory(compiled.memory_analysis())
     needed = memory.total
-    collectives = hlo.collectives(compiled.as_text())
+    collectives = program.collectives(compiled.as_text())
   return Compiled(
     memory=memory,
     needed=needed,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import ml_collections
 
-from hybridret_jax.assembly import planned
+from hybridret_jax.preflight import compiled as compiling
 
 LEAST_CHUNK = 1024  # Tokens.
 MOST_PAIRS = 2**20
@@ -13,7 +13,7 @@ _PARTS = 8  # Of the way from one power of two to the next.
 
 def chunk(
   config: ml_collections.ConfigDict,
-  texts: planned.Texts,
+  texts: compiling.Texts,
   slices: int,
   fits: Callable[[int], bool],
 ) -> int | None:
@@ -27,7 +27,7 @@ def chunk(
     slices: that the rows are split over.
     fits: whether a value fits; a smaller one then does too.
   """
-  rows = planned.rows(config, texts, slices=slices)
+  rows = compiling.rows(config, texts, slices=slices)
   packs = [[tier[0].shape for tier in tiers] for tiers in rows.values()]
   whole = max(sum(r * length for r, length in pack) // slices for pack in packs)
   # A chunk holds a row of each length.
@@ -38,7 +38,7 @@ def chunk(
 
 def batch(
   config: ml_collections.ConfigDict,
-  texts: planned.Texts,
+  texts: compiling.Texts,
   slices: int,
   fits: Callable[[int], bool],
 ) -> int | None:

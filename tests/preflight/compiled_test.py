@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from hybridret_jax import defaults
-from hybridret_jax.assembly import plan_figures, plan_search, planned
-from hybridret_jax.parallel import hlo, topologies
+from hybridret_jax.preflight import (
+  compiled,
+  figures,
+  largest,
+  program,
+  topologies,
+)
 
-TEXTS = planned.Texts(query=24, passage=40, shortest=8, full=0.9)
+TEXTS = compiled.Texts(query=24, passage=40, shortest=8, full=0.9)
 GIB = 2**30
 
 
@@ -43,11 +48,9 @@ def settings(**changes):
 def compiled(batch_size):
   config = settings(**{"batches.batch_size": batch_size})
   topology = topologies.of("cpu:4")
-  found = planned.compile_step(config, topology, TEXTS)
-  figures = plan_figures.figures(
-    config, topology, TEXTS, found, utilisation=0.4
-  )
-  return found, figures
+  found = compiled.compile_step(config, topology, TEXTS)
+  told = figures.figures(config, topology, TEXTS, found, utilisation=0.4)
+  return found, told
 
 
 def sent(figures):
@@ -109,7 +112,7 @@ def test_figures_say_what_was_assumed_and_what_came_of_it():
 
 
 def test_rows_hold_the_texts_and_split_over_the_slices():
-  rows = planned.rows(settings(), TEXTS, slices=8)["both"]
+  rows = compiled.rows(settings(), TEXTS, slices=8)["both"]
   assert [tier[0].shape[1] for tier in rows] == [32, 64]
   for tier, tokens in zip(rows, (64 * 24, 64 * 40), strict=True):
     count, length = tier[0].shape
@@ -119,8 +122,8 @@ def test_rows_hold_the_texts_and_split_over_the_slices():
 
 
 def test_texts_as_long_as_rows_fill_them():
-  exact = planned.Texts(query=32, passage=64, full=1.0)
-  rows = planned.rows(settings(), exact, slices=8)["both"]
+  exact = compiled.Texts(query=32, passage=64, full=1.0)
+  rows = compiled.rows(settings(), exact, slices=8)["both"]
   assert [tier[0].shape for tier in rows] == [(64, 32), (64, 64)]
 
 
@@ -132,31 +135,31 @@ def test_hard_negatives_and_parallel_queries_take_rows_too():
       "model.tied": False,
     }
   )
-  packs = planned.texts_by_pack(config, TEXTS)
+  packs = compiled.texts_by_pack(config, TEXTS)
   assert packs == {"query": [(64, 24), (32, 24)], "passage": [(192, 40)]}
-  rows = planned.rows(config, TEXTS, slices=4)
+  rows = compiled.rows(config, TEXTS, slices=4)
   assert [x[0].shape for x in rows["query"]] == [(80, 32)]
   assert [x[0].shape for x in rows["passage"]] == [(136, 64)]
 
 
 def test_given_rows_are_taken_as_they_are():
   given = {"packing.row_counts": ((8, 8), (16, 12), (28, 4))}
-  rows = planned.rows(settings(**given), TEXTS, slices=4)["both"]
+  rows = compiled.rows(settings(**given), TEXTS, slices=4)["both"]
   assert [tier[0].shape for tier in rows] == [(16, 32), (12, 64)]
   with pytest.raises(ValueError, match="multiple of the 8 slices"):
-    planned.rows(settings(**given), TEXTS, slices=8)
+    compiled.rows(settings(**given), TEXTS, slices=8)
 
 
 def test_texts_longer_than_rows_are_refused():
-  long = planned.Texts(query=24, passage=65)
+  long = compiled.Texts(query=24, passage=65)
   with pytest.raises(ValueError, match="65 tokens on average do not fit"):
-    planned.rows(settings(), long, slices=4)
+    compiled.rows(settings(), long, slices=4)
 
 
 def test_a_model_without_a_shape_is_refused():
   with pytest.raises(ValueError, match="model.init is not set"):
-    planned.module(settings(**{"model.init": None}))
-  module = planned.module(
+    compiled.module(settings(**{"model.init": None}))
+  module = compiled.module(
     settings(**{"model.init": "sentence-transformers/LaBSE"})
   )
   assert module.encoder.vocab_size == 501_153
@@ -181,7 +184,7 @@ def test_a_model_without_a_shape_is_refused():
   ],
 )
 def test_reads_what_a_refusal_says(message, gib):
-  assert planned.needed_bytes(message) == int(gib * GIB)
+  assert compiled.needed_bytes(message) == int(gib * GIB)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +197,11 @@ def test_reads_what_a_refusal_says(message, gib):
   ],
 )
 def test_what_fits(memory, needed, capacity, verdict):
-  found = planned.Compiled(
-    planned.Memory(0, 0, 0, needed) if memory else None, needed, [], {}, 0.0
+  found = compiled.Compiled(
+    compiled.Memory(0, 0, 0, needed) if memory else None, needed, [], {}, 0.0
   )
   topology = topologies.Topology("v5e:1x1", (), "TPU v5 lite", capacity)
-  assert plan_figures.fits(topology, found) is verdict
+  assert figures.fits(topology, found) is verdict
 
 
 @pytest.mark.parametrize("largest", [None, 1, 2, 8, 9, 10])
@@ -209,9 +212,9 @@ def test_bisection_finds_the_last_that_is_good(largest):
     asked.append(number)
     return largest is not None and number <= largest
 
-  assert plan_search.bisect(range(1, 11), good) == largest
+  assert largest.bisect(range(1, 11), good) == largest
   assert len(asked) <= 4 and len(set(asked)) == len(asked)
-  assert plan_search.bisect([], good) is None
+  assert largest.bisect([], good) is None
 
 
 def test_searches_a_chunk_among_powers_of_two():
@@ -219,7 +222,7 @@ def test_searches_a_chunk_among_powers_of_two():
   tokens = sum(
     count * length // 4
     for count, length in (
-      tier[0].shape for tier in planned.rows(config, TEXTS, slices=4)["both"]
+      tier[0].shape for tier in compiled.rows(config, TEXTS, slices=4)["both"]
     )
   )
   assert tokens > 2**16
@@ -228,7 +231,7 @@ def test_searches_a_chunk_among_powers_of_two():
     def fits(chunk, most=most):
       return (chunk or tokens) <= most
 
-    assert plan_search.chunk(config, TEXTS, 4, fits) == expected
+    assert largest.chunk(config, TEXTS, 4, fits) == expected
 
 
 @pytest.mark.parametrize(
@@ -240,20 +243,20 @@ def test_searches_a_batch_by_powers_of_two_and_eighths(most, found):
     assert not size % 4
     return size <= most
 
-  assert plan_search.batch(settings(), TEXTS, 4, fits) == found
+  assert largest.batch(settings(), TEXTS, 4, fits) == found
 
 
 def test_rows_that_are_given_leave_no_batch_to_search():
   config = settings(**{"packing.row_counts": ((8, 8),)})
   with pytest.raises(ValueError, match="fixes the rows"):
-    plan_search.batch(config, TEXTS, 4, lambda size: True)
+    largest.batch(config, TEXTS, 4, lambda size: True)
 
 
 def test_vectors_are_known_by_their_shape_where_nobody_is_named():
   def one(shape, functions=(), kind="all-reduce"):
-    return hlo.Collective(kind, 4, (shape,), 64, 1, True, functions)
+    return program.Collective(kind, 4, (shape,), 64, 1, True, functions)
 
-  found = plan_figures.moved(
+  found = figures.moved(
     [
       one((640, 32)),
       one((645, 32), kind="reduce-scatter"),  # As libtpu pads it.

@@ -9,10 +9,12 @@ from typing import Any
 import jax
 import ml_collections
 
-from hybridret_jax.assembly import model, planned
+from hybridret_jax.assembly import model
 from hybridret_jax.models import cost
-from hybridret_jax.parallel import hlo, peaks, topologies
 from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.parallel import peaks
+from hybridret_jax.preflight import compiled as compiling
+from hybridret_jax.preflight import program, topologies
 
 # What `parallel.collectives.Slices` is asked for, by what it moves.
 _VECTORS = {"Slices.gather", "Slices.sum_and_split"}
@@ -27,8 +29,8 @@ _PASSES = 6
 def figures(
   config: ml_collections.ConfigDict,
   topology: topologies.Topology,
-  texts: planned.Texts,
-  compiled: planned.Compiled,
+  texts: compiling.Texts,
+  compiled: compiling.Compiled,
   *,
   utilisation: float,
 ) -> dict[str, Any]:
@@ -42,9 +44,9 @@ def figures(
     utilisation: share of the peak at which the bound is computed.
   """
   mesh = topology.mesh(**config.mesh)
-  module = model.for_mesh(planned.module(config), mesh, training=True)
+  module = model.for_mesh(compiling.module(config), mesh, training=True)
   slices = meshes.slices(mesh)
-  rows = planned.rows(config, texts, slices=slices)
+  rows = compiling.rows(config, texts, slices=slices)
   memory = compiled.memory
   return {
     "topology": topology.name,
@@ -92,7 +94,7 @@ def figures(
   }
 
 
-def fits(topology: topologies.Topology, compiled: planned.Compiled) -> bool:
+def fits(topology: topologies.Topology, compiled: compiling.Compiled) -> bool:
   """Whether it was not refused and what it needs is there."""
   if compiled.memory is None:
     return False
@@ -102,7 +104,7 @@ def fits(topology: topologies.Topology, compiled: planned.Compiled) -> bool:
 
 
 def moved(
-  found: Iterable[hlo.Collective], *, batch_size: int
+  found: Iterable[program.Collective], *, batch_size: int
 ) -> list[dict[str, Any]]:
   """Collectives of one step by purpose and kind, most bytes first.
 
@@ -113,7 +115,7 @@ def moved(
 
   Returns:
     {"purpose", "kind", "count", "bytes", "counted"}: how often each device
-    takes part, and bytes that it sends; `counted` as in `hlo.Collective`.
+    takes part, and bytes that it sends; `counted` as in `program.Collective`.
   """
   rows = collections.defaultdict(lambda: [0, 0, True])
   for one in found:
@@ -169,7 +171,7 @@ def _arithmetic(config, module, topology, texts, rows, compiled, utilisation):
     block_size=config.loss.block_size,
   )
   useful = hardware = 0
-  for name, kinds in planned.texts_by_pack(config, texts).items():
+  for name, kinds in compiling.texts_by_pack(config, texts).items():
     number = round(sum(count for count, _ in kinds))
     work = cost.Work(
       tokens=round(sum(count * mean for count, mean in kinds)),

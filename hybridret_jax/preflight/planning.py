@@ -7,16 +7,17 @@ from typing import Any
 
 import ml_collections
 
-from hybridret_jax.assembly import plan_figures, plan_search, planned, settled
+from hybridret_jax.assembly import settled
 from hybridret_jax.ground import writing
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.parallel import topologies
+from hybridret_jax.preflight import compiled as compiling
+from hybridret_jax.preflight import figures, largest, topologies
 
 FILE = "preflight.json"
 _GIB = 2**30
 _SEARCHES = {
-  "chunk": ("train.chunk_tokens", plan_search.chunk),
-  "batch": ("batches.batch_size", plan_search.batch),
+  "chunk": ("train.chunk_tokens", largest.chunk),
+  "batch": ("batches.batch_size", largest.batch),
 }
 
 
@@ -59,11 +60,9 @@ def plan(
   def attempt(settings: dict[str, int]) -> bool:
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(settings)
-    compiled = planned.compile_step(changed, slice_, texts)
+    compiled = compiling.compile_step(changed, slice_, texts)
     trials.append(
-      plan_figures.figures(
-        changed, slice_, texts, compiled, utilisation=utilisation
-      )
+      figures.figures(changed, slice_, texts, compiled, utilisation=utilisation)
     )
     if search:
       print(_trial(trials[-1]), flush=True)
@@ -119,7 +118,7 @@ def _texts(config, mean_tokens, shortest):
         f"{mean:g} tokens of a {side} on average are not between the shortest"
         f" text's {shortest} and data.{side}_length {most}"
       )
-  return planned.Texts(*means, shortest=shortest)
+  return compiling.Texts(*means, shortest=shortest)
 
 
 def _what(figures):

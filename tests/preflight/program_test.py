@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from hybridret_jax.parallel import collectives, hlo
+from hybridret_jax.parallel import collectives
 from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.preflight import program
 
 # As TPU and CPU compilers write them, cut down to what is read.
 PROGRAM = """\
@@ -98,8 +99,8 @@ source_target_pairs={{0,1},{1,0}}
 
 
 def test_reads_kinds_groups_loops_and_who_asked():
-  found = {one.kind: one for one in hlo.collectives(PROGRAM)}
-  assert len(found) == len(hlo.collectives(PROGRAM)) == 4
+  found = {one.kind: one for one in program.collectives(PROGRAM)}
+  assert len(found) == len(program.collectives(PROGRAM)) == 4
   reduce = found["all-reduce"]
   assert (reduce.times, reduce.counted, reduce.devices) == (15, True, 4)
   assert reduce.operand_bytes == 16 * 2 * 4
@@ -116,7 +117,7 @@ def test_reads_kinds_groups_loops_and_who_asked():
 
 def test_a_loop_of_unknown_length_is_said_to_be_one():
   text = PROGRAM.replace("constant(5)", "parameter(1)")
-  reduce = hlo.collectives(text)[0]
+  reduce = program.collectives(text)[0]
   assert (reduce.kind, reduce.times, reduce.counted) == ("all-reduce", 3, False)
 
 
@@ -136,7 +137,7 @@ def test_counts_what_a_real_program_does(trips):
   each = jax.jit(slices.each(own, PartitionSpec("fsdp"), PartitionSpec("fsdp")))
   x = jax.ShapeDtypeStruct((64, 16), np.float32)
   text = each.lower(x).compile().as_text()
-  found = hlo.collectives(text)
+  found = program.collectives(text)
   assert all(one.counted and one.devices == 8 for one in found)
 
   def asked(name):
