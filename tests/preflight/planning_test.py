@@ -11,14 +11,14 @@ import sys
 import pytest
 
 from hybridret_jax import preflight
-from tests.assembly import planned_test
+from tests.preflight import compiled_test
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = """
-from tests.assembly import planned_test
+from tests.preflight import compiled_test
 
 def get_config():
-  return planned_test.settings(**{"batches.batch_size": 16, "mesh.fsdp": 2})
+  return compiled_test.settings(**{"batches.batch_size": 16, "mesh.fsdp": 2})
 """
 needs_libtpu = pytest.mark.skipif(
   importlib.util.find_spec("libtpu") is None,
@@ -87,7 +87,7 @@ def test_a_wrong_flag_is_told_with_its_mend(command, arguments, mend):
   ],
 )
 def test_what_cannot_be_planned_is_refused(settings, mend):
-  config = planned_test.settings()
+  config = compiled_test.settings()
   with pytest.raises(ValueError, match=re.escape(mend)):
     preflight.plan(config, **{"topology": "cpu:4", **settings})
 
@@ -99,7 +99,7 @@ def test_other_modes_still_want_a_workdir(command):
 
 
 def test_a_search_tries_prints_and_keeps_the_best(tmp_path, capsys):
-  config = planned_test.settings(
+  config = compiled_test.settings(
     **{"batches.batch_size": 64, "mesh.fsdp": 2, "train.chunk_tokens": 0}
   )
   assert preflight.plan(config, tmp_path, topology="cpu:2", search="chunk")
