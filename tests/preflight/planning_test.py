@@ -13,7 +13,7 @@ import pytest
 from hybridret_jax import preflight
 from tests.preflight import compiled_test
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = """
 from tests.preflight import compiled_test
 
