@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from hybridret_jax import defaults
-from hybridret_jax.preflight import (
-  compiled,
-  figures,
-  largest,
-  program,
-  topologies,
-)
+from hybridret_jax.preflight import compiled as compiling
+from hybridret_jax.preflight import figures, largest, program, topologies
 
-TEXTS = compiled.Texts(query=24, passage=40, shortest=8, full=0.9)
+TEXTS = compiling.Texts(query=24, passage=40, shortest=8, full=0.9)
 GIB = 2**30
 
 
@@ -48,7 +43,7 @@ def settings(**changes):
 def compiled(batch_size):
   config = settings(**{"batches.batch_size": batch_size})
   topology = topologies.of("cpu:4")
-  found = compiled.compile_step(config, topology, TEXTS)
+  found = compiling.compile_step(config, topology, TEXTS)
   told = figures.figures(config, topology, TEXTS, found, utilisation=0.4)
   return found, told
 
@@ -112,7 +107,7 @@ def test_figures_say_what_was_assumed_and_what_came_of_it():
 
 
 def test_rows_hold_the_texts_and_split_over_the_slices():
-  rows = compiled.rows(settings(), TEXTS, slices=8)["both"]
+  rows = compiling.rows(settings(), TEXTS, slices=8)["both"]
   assert [tier[0].shape[1] for tier in rows] == [32, 64]
   for tier, tokens in zip(rows, (64 * 24, 64 * 40), strict=True):
     count, length = tier[0].shape
@@ -122,8 +117,8 @@ def test_rows_hold_the_texts_and_split_over_the_slices():
 
 
 def test_texts_as_long_as_rows_fill_them():
-  exact = compiled.Texts(query=32, passage=64, full=1.0)
-  rows = compiled.rows(settings(), exact, slices=8)["both"]
+  exact = compiling.Texts(query=32, passage=64, full=1.0)
+  rows = compiling.rows(settings(), exact, slices=8)["both"]
   assert [tier[0].shape for tier in rows] == [(64, 32), (64, 64)]
 
 
@@ -135,31 +130,31 @@ def test_hard_negatives_and_parallel_queries_take_rows_too():
       "model.tied": False,
     }
   )
-  packs = compiled.texts_by_pack(config, TEXTS)
+  packs = compiling.texts_by_pack(config, TEXTS)
   assert packs == {"query": [(64, 24), (32, 24)], "passage": [(192, 40)]}
-  rows = compiled.rows(config, TEXTS, slices=4)
+  rows = compiling.rows(config, TEXTS, slices=4)
   assert [x[0].shape for x in rows["query"]] == [(80, 32)]
   assert [x[0].shape for x in rows["passage"]] == [(136, 64)]
 
 
 def test_given_rows_are_taken_as_they_are():
   given = {"packing.row_counts": ((8, 8), (16, 12), (28, 4))}
-  rows = compiled.rows(settings(**given), TEXTS, slices=4)["both"]
+  rows = compiling.rows(settings(**given), TEXTS, slices=4)["both"]
   assert [tier[0].shape for tier in rows] == [(16, 32), (12, 64)]
   with pytest.raises(ValueError, match="multiple of the 8 slices"):
-    compiled.rows(settings(**given), TEXTS, slices=8)
+    compiling.rows(settings(**given), TEXTS, slices=8)
 
 
 def test_texts_longer_than_rows_are_refused():
-  long = compiled.Texts(query=24, passage=65)
+  long = compiling.Texts(query=24, passage=65)
   with pytest.raises(ValueError, match="65 tokens on average do not fit"):
-    compiled.rows(settings(), long, slices=4)
+    compiling.rows(settings(), long, slices=4)
 
 
 def test_a_model_without_a_shape_is_refused():
   with pytest.raises(ValueError, match="model.init is not set"):
-    compiled.module(settings(**{"model.init": None}))
-  module = compiled.module(
+    compiling.module(settings(**{"model.init": None}))
+  module = compiling.module(
     settings(**{"model.init": "sentence-transformers/LaBSE"})
   )
   assert module.encoder.vocab_size == 501_153
@@ -184,7 +179,7 @@ def test_a_model_without_a_shape_is_refused():
   ],
 )
 def test_reads_what_a_refusal_says(message, gib):
-  assert compiled.needed_bytes(message) == int(gib * GIB)
+  assert compiling.needed_bytes(message) == int(gib * GIB)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +192,8 @@ def test_reads_what_a_refusal_says(message, gib):
   ],
 )
 def test_what_fits(memory, needed, capacity, verdict):
-  found = compiled.Compiled(
-    compiled.Memory(0, 0, 0, needed) if memory else None, needed, [], {}, 0.0
+  found = compiling.Compiled(
+    compiling.Memory(0, 0, 0, needed) if memory else None, needed, [], {}, 0.0
   )
   topology = topologies.Topology("v5e:1x1", (), "TPU v5 lite", capacity)
   assert figures.fits(topology, found) is verdict
@@ -222,7 +217,7 @@ def test_searches_a_chunk_among_powers_of_two():
   tokens = sum(
     count * length // 4
     for count, length in (
-      tier[0].shape for tier in compiled.rows(config, TEXTS, slices=4)["both"]
+      tier[0].shape for tier in compiling.rows(config, TEXTS, slices=4)["both"]
     )
   )
   assert tokens > 2**16
