@@ -7,7 +7,8 @@ import pytest
 
 from hybridret_jax import defaults
 from hybridret_jax.preflight import compiled as compiling
-from hybridret_jax.preflight import figures, largest, program, topologies
+from hybridret_jax.preflight import figures, program, topologies
+from hybridret_jax.preflight import largest as searching
 
 TEXTS = compiling.Texts(query=24, passage=40, shortest=8, full=0.9)
 GIB = 2**30
@@ -207,9 +208,9 @@ def test_bisection_finds_the_last_that_is_good(largest):
     asked.append(number)
     return largest is not None and number <= largest
 
-  assert largest.bisect(range(1, 11), good) == largest
+  assert searching.bisect(range(1, 11), good) == largest
   assert len(asked) <= 4 and len(set(asked)) == len(asked)
-  assert largest.bisect([], good) is None
+  assert searching.bisect([], good) is None
 
 
 def test_searches_a_chunk_among_powers_of_two():
@@ -226,7 +227,7 @@ def test_searches_a_chunk_among_powers_of_two():
     def fits(chunk, most=most):
       return (chunk or tokens) <= most
 
-    assert largest.chunk(config, TEXTS, 4, fits) == expected
+    assert searching.chunk(config, TEXTS, 4, fits) == expected
 
 
 @pytest.mark.parametrize(
@@ -238,13 +239,13 @@ def test_searches_a_batch_by_powers_of_two_and_eighths(most, found):
     assert not size % 4
     return size <= most
 
-  assert largest.batch(settings(), TEXTS, 4, fits) == found
+  assert searching.batch(settings(), TEXTS, 4, fits) == found
 
 
 def test_rows_that_are_given_leave_no_batch_to_search():
   config = settings(**{"packing.row_counts": ((8, 8),)})
   with pytest.raises(ValueError, match="fixes the rows"):
-    largest.batch(config, TEXTS, 4, lambda size: True)
+    searching.batch(config, TEXTS, 4, lambda size: True)
 
 
 def test_vectors_are_known_by_their_shape_where_nobody_is_named():
