@@ -13,18 +13,27 @@ OTHER_TENSORFLOW = (
 
 setuptools.setup(
   name="hybridret_jax",
-  version="0.1.0",
+  version="0.2.0",
   description=(
     "Trains, evaluates and exports multilingual dense retrievers in JAX with"
     " hybrid monolingual and cross-lingual batches."
   ),
   license="Apache-2.0",
   python_requires=">=3.11",
-  packages=setuptools.find_packages(
-    include=["hybridret_jax", "hybridret_jax.*"]
-  ),
+  packages=[
+    *setuptools.find_packages(include=["hybridret_jax", "hybridret_jax.*"]),
+    "hybridret_jax.configs",
+    "hybridret_jax.configs.study",
+  ],
+  # The configs stand beside the package, and within it where it is installed.
+  package_dir={
+    "hybridret_jax.configs": "configs",
+    "hybridret_jax.configs.study": "configs/study",
+  },
+  entry_points={"console_scripts": ["hybridret = hybridret_jax.command:run"]},
   package_data={
     "hybridret_jax": [
+      "py.typed",
       "data/corpora/cldr_templates/*.json",
       "data/corpora/lareqa_checksums.tsv",
       "reporting/templates/*",

@@ -1,6 +1,8 @@
 """LaBSE with hybrid batches: the settings of arXiv 2408.10536."""
 
-from configs import xlmr_base_hybrid
+from hybridret_jax import shipped
+
+xlmr_base_hybrid = shipped.module("xlmr_base_hybrid")
 
 
 def get_config():

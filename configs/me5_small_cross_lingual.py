@@ -1,6 +1,8 @@
 """As me5_small_hybrid, with cross_lingual batches only."""
 
-from configs import me5_small_hybrid
+from hybridret_jax import shipped
+
+me5_small_hybrid = shipped.module("me5_small_hybrid")
 
 
 def get_config():

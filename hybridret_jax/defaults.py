@@ -67,7 +67,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.model.attention = "auto"  # models.attention.IMPLEMENTATIONS
   # Share of the start's parameters in what is judged and exported.
   config.model.start_share = 0.0
-  config.model.scratch = ml_collections.ConfigDict()  # models.EncoderConfig
+  # models.encoder.EncoderConfig
+  config.model.scratch = ml_collections.ConfigDict()
   config.model.scratch.hidden_size = 128
   config.model.scratch.num_layers = 2
   config.model.scratch.num_heads = 4

@@ -26,7 +26,6 @@ from hybridret_jax.retrieval.tasks import task as task_lib
 from hybridret_jax.verbs import encode as encoding
 from hybridret_jax.verbs import evaluate as evaluating
 from hybridret_jax.verbs import export as exporting
-from hybridret_jax.verbs import report as reporting
 from hybridret_jax.verbs import search as searching
 from hybridret_jax.verbs import train as training
 
@@ -48,7 +47,7 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> pathlib.Path:
       tasks; or the run that is there is another one.
     FloatingPointError: the loss is no number any more; the step is named.
   """
-  config, folder, read = _begin(config, workdir, ["train"])
+  config, folder, read = begin(config, workdir, ["train"])
   training.train(config, folder, read)
   return folder
 
@@ -76,7 +75,7 @@ def evaluate(
   """
   if isinstance(vectors, Mapping):
     vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
-  config, folder, read = _begin(
+  config, folder, read = begin(
     config, workdir, ["evaluate"], vectors=bool(vectors)
   )
   return evaluating.evaluate(
@@ -95,7 +94,7 @@ def export(
     config: the whole config; None is the run's own.
     workdir: folder of the run.
   """
-  config, folder, read = _begin(config, workdir, ["export"])
+  config, folder, read = begin(config, workdir, ["export"])
   return exporting.export(config, folder, read)
 
 
@@ -117,7 +116,7 @@ def search(
   Returns:
     `rank` (from 1), `score` (the cosine), `id`, `lang` and `text` of each.
   """
-  config, folder, read = _begin(config, workdir, [], reads=["evaluate"])
+  config, folder, read = begin(config, workdir, [], reads=["evaluate"])
   return searching.search(config, folder, query, number=number, inputs=read)
 
 
@@ -170,7 +169,7 @@ def in_turn(
     What came of each evaluation task.
   """
   modes = ["train", "evaluate", "export"]
-  config, folder, read = _begin(config, workdir, modes)
+  config, folder, read = begin(config, workdir, modes)
   training.train(config, folder, read)
   found = evaluating.evaluate(config, folder, read)
   exporting.export(config, folder, read)
@@ -191,7 +190,9 @@ def compare(
   Returns:
     The pages, HTML; tables and figures lie beside them.
   """
-  return reporting.report(
+  from hybridret_jax.verbs import report  # Draws.
+
+  return report.report(
     [pathlib.Path(one) for one in runs], pathlib.Path(out), baseline=baseline
   )
 
@@ -228,8 +229,16 @@ def load_task(
   return judging.settle(config, tasks.load(config, spec))
 
 
-def _begin(config, workdir, modes, *, reads=None, vectors=False):
-  """(config, folder, what was read) of a verb, once all is checked."""
+def begin(config, workdir, modes, *, reads=None, vectors=False):
+  """(config, folder, what was read) of a verb, once all is checked.
+
+  Args:
+    config: the whole config; None is the run's own.
+    workdir: folder of the run.
+    modes: out of train, evaluate and export: what will be done.
+    reads: what is read as for these, where that is more.
+    vectors: whether given vectors are judged, which need no model.
+  """
   folder = pathlib.Path(workdir)
   if modes:
     places.check_run(folder)

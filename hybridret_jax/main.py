@@ -1,4 +1,7 @@
-"""The command line: flags, process start-up, and which verb."""
+"""The command line: flags, process start-up, and which verb.
+
+`hybridret` is the same (`command.py`).
+"""
 
 import logging
 import os
@@ -8,7 +11,7 @@ import threading
 import traceback
 from typing import Any, NoReturn
 
-from hybridret_jax.ground import arguments as command_line
+from hybridret_jax.ground import arguments as words
 from hybridret_jax.ground import display, ends, faults, terminal
 
 if __name__ == "__main__":
@@ -21,13 +24,15 @@ from absl import app, flags  # noqa: E402
 from absl import logging as absl_logging  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
+from hybridret_jax import command_line  # noqa: E402
+
 _TURNS = ("train", "evaluate", "export")
-_OF_A_RUN = ("evaluate", "export", "search")  # Which need no --config.
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
   None,
-  "A file of configs/, whose settings --config.a.b=… change. Without it a run"
-  " that is there is evaluated, exported and searched with its own.",
+  "The name of a shipped config, or a file with get_config(), whose settings"
+  " --config.a.b=… change. Without it a run that is there is judged, exported"
+  " and searched with its own.",
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run: checkpoints, metrics, results, export."
@@ -35,24 +40,25 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
   "mode",
   None,
-  [*_TURNS, "report", "search", "plan", "study"],
-  "What to do; without it train, evaluate and export in turn. report makes the"
-  " page of --runs in --workdir and needs no --config; search answers the query"
-  " behind the flags over the first evaluation task's candidates; plan compiles"
-  " the train step for --topology and tells what it needs there; study runs the"
-  " cells of a config of configs/study/ and reports on them.",
+  [name for name in command_line.VERBS if name != command_line.RUN],
+  "The verb.",
+)
+_DRY_RUN = flags.DEFINE_bool(
+  "dry_run",
+  False,
+  "Checks everything, says what would be done, and leaves no file (a study"
+  " prepares its data and lists its cells; the cache may be written).",
 )
 _CELL = flags.DEFINE_string(
   "cell",
   "",
-  "A study runs this cell alone: its key, name or index, or next for one that"
-  " waits.",
+  "This cell alone: its key, name or index, or next for one that waits.",
 )
 _SHARD = flags.DEFINE_string(
-  "shard", "", "I/N: a study takes cells whose index is I modulo N only."
+  "shard", "", "I/N: cells whose index is I modulo N only."
 )
 _REPORT_ONLY = flags.DEFINE_bool(
-  "report_only", False, "A study reports on the cells that are finished."
+  "report_only", False, "Reports on the cells that are finished."
 )
 _JOIN = flags.DEFINE_list(
   "join",
@@ -60,30 +66,27 @@ _JOIN = flags.DEFINE_list(
   "Folders of reports of other parts of a study, which --report_only joins with"
   " its own.",
 )
-_DRY_RUN = flags.DEFINE_bool(
-  "dry_run", False, "A study prepares its data, checks and lists its cells."
-)
-_RUNS = flags.DEFINE_list("runs", [], "Folders of the runs of a report.")
+_RUNS = flags.DEFINE_list("runs", [], "Folders of the runs, with commas.")
 _BASELINE = flags.DEFINE_string(
-  "baseline", None, 'System that a report compares with: "RUN: SYSTEM".'
+  "baseline", None, 'System that others are compared with: "RUN: SYSTEM".'
 )
 _TOPOLOGY = flags.DEFINE_string(
-  "topology", None, "What a plan is for: a TPU slice as v5e:4x4, or cpu:N."
+  "topology", None, "A TPU slice as v5e:4x4, or cpu:N."
 )
 _SEARCH = flags.DEFINE_enum(
   "search",
   None,
   ["chunk", "batch"],
-  "A plan looks for the largest train.chunk_tokens or batch that fits.",
+  "Looks for the largest train.chunk_tokens or batch that fits.",
 )
 _MEAN_TOKENS = flags.DEFINE_list(
   "mean_tokens",
   [],
-  "QUERY,PASSAGE: tokens that a plan assumes of them on average; by default the"
+  "QUERY,PASSAGE: tokens that are assumed of them on average; by default the"
   " lengths that they are cut at.",
 )
 _SHORTEST = flags.DEFINE_integer(
-  "shortest_text", 5, "Tokens that a plan assumes of the shortest text."
+  "shortest_text", 5, "Tokens that are assumed of the shortest text."
 )
 _VECTORS = flags.DEFINE_list(
   "vectors",
@@ -96,18 +99,27 @@ _NORMALIZE = flags.DEFINE_bool(
   "normalize", False, "Divides the vectors of --vectors by their lengths."
 )
 _UTILISATION = flags.DEFINE_float(
-  "utilisation", 0.4, "Share of the peak at which a plan bounds pairs/s."
+  "utilisation", 0.4, "Share of the peak at which pairs/s are bounded."
+)
+_MODEL = flags.DEFINE_string(
+  "model", None, "What encodes: a run, a model's folder, or a hub id."
+)
+_CORPUS = flags.DEFINE_string(
+  "corpus", None, "A .jsonl(.gz) or .parquet file, or BEIR's folder."
+)
+_INDEX = flags.DEFINE_list(
+  "index",
+  [],
+  "What else is written: npy (one file of all vectors), faiss, usearch, each"
+  " index with its recall.",
+)
+_SIDE = flags.DEFINE_enum(
+  "side", "passage", ["passage", "query"], "Whose prefix and length texts get."
+)
+_DTYPE = flags.DEFINE_enum(
+  "dtype", "float32", ["float32", "float16"], "Of the files of a store."
 )
 
-# Flags of one mode only, by mode; all others go with every one.
-_FLAGS_OF = {
-  "study": ("cell", "shard", "report_only", "join", "dry_run"),
-  "report": ("runs", "baseline"),
-  "evaluate": ("vectors", "normalize"),
-  "plan": (
-    *("topology", "search", "mean_tokens", "shortest_text", "utilisation"),
-  ),
-}
 _PRINTING = ("search", "plan")  # Their answer is what they print.
 _INTERRUPTED = 130  # As of a process that SIGINT ends.
 
@@ -126,46 +138,21 @@ def main(argv: list[str]) -> None:
 
 
 def _check_flags(mode: str | None, arguments: list[str]) -> None:
-  """Raises a UsageError of flags that do not go together."""
-  if mode == "search":
-    if len(arguments) != 1:
-      raise app.UsageError('search takes one query: --mode=search "QUERY"')
-  elif arguments:
-    raise app.UsageError(
-      f"unexpected argument {arguments[0]!r}: write --flag=value"
-    )
-  for of_mode, names in _FLAGS_OF.items():
-    given = [f"--{n}" for n in names if _is_given(n)]
-    if given and mode != of_mode:
-      now = f"--mode={mode}" if mode else "a run (no --mode)"
-      raise app.UsageError(
-        f"{', '.join(given)}: of --mode={of_mode}, and {now} does not use it;"
-        " leave it out or change the mode"
-      )
-  if _CONFIG.value is None and mode not in ("report", *_OF_A_RUN):
-    raise app.UsageError("--config is missing; give a file of configs/")
-  if _CONFIG.value is not None and mode == "report":
-    raise app.UsageError(
-      "--config: --mode=report reads what the runs have saved, and no config;"
-      " leave it out"
-    )
-  if _WORKDIR.value is None and mode != "plan":
-    raise app.UsageError("--workdir is missing; give the folder of the run")
-  if not _WORKDIR.value and mode != "plan":
-    raise app.UsageError("--workdir is empty; give the folder of the run")
+  """Raises a Usage of flags that do not go together."""
+  given = {
+    name: flags.FLAGS[name].value
+    for name in command_line.ALL_FLAGS
+    if _is_given(name)
+  }
+  if _WORKDIR.value is not None:
+    given["workdir"] = _WORKDIR.value
+  if _CONFIG.value is not None:
+    given["config"] = True
+  command_line.check(mode or command_line.RUN, given, arguments)
   is_study = _CONFIG.value is not None and "grids" in _CONFIG.value
-  if mode != "report" and is_study != (mode == "study"):
-    raise app.UsageError(
-      "a config of configs/study/ goes with --mode=study, and no other does"
-    )
-  if _TOPOLOGY.value is None and mode == "plan":
-    raise app.UsageError("--topology is missing; give one such as v5e:4x4")
-  if mode == "report" and not _RUNS.value:
-    raise app.UsageError("--runs is missing; give the folders of runs")
-  if "://" in str(_WORKDIR.value):
-    raise app.UsageError(
-      f"--workdir={_WORKDIR.value}: only folders are written; mount the bucket"
-      " and give its folder (docs/running.md)"
+  if _CONFIG.value is not None and is_study != (mode == "study"):
+    raise command_line.Usage(
+      "a config of configs/study/ goes with study, and no other does"
     )
 
 
@@ -176,56 +163,83 @@ def _is_given(name: str) -> bool:
 
 def _do(mode: str | None, arguments: list[str]) -> None:
   # Imported here: a wrong flag is told before seconds of imports.
+  if mode == "study":
+    _study(pathlib.Path(str(_WORKDIR.value)))
+    return
+  if _DRY_RUN.value:
+    from hybridret_jax import dry_runs
+
+    print(dry_runs.told(mode, **_inputs(mode, arguments)))
+    return
   if mode == "plan":
     _plan()
     return
   workdir = pathlib.Path(str(_WORKDIR.value))
-  if mode == "study":
-    _study(workdir)
-    return
-  if mode in _OF_A_RUN or mode == "train" or mode is None:
+  if mode in (None, "train", "evaluate", "export"):
     _check_places(mode, workdir)
   from hybridret_jax import library
-  from hybridret_jax.assembly import given
   from hybridret_jax.parallel import hosts
   from hybridret_jax.reporting import found
 
-  config = _CONFIG.value
-  if mode == "report":
-    library.compare(_RUNS.value, workdir, baseline=_BASELINE.value)
-  elif mode == "search":
-    rows = library.search(config, workdir, arguments[0])
+  given = _inputs(mode, arguments)
+  if mode == "search":
+    rows = library.search(**given)
     if hosts.is_first():
       print(found.table(rows))
-  elif mode == "evaluate":
-    vectors = [given.parse(spec) for spec in _VECTORS.value or ()]
-    library.evaluate(
-      config, workdir, vectors=vectors, normalize=bool(_NORMALIZE.value)
-    )
-  elif mode == "export":
-    library.export(config, workdir)
-  elif mode == "train":
-    library.train(config, workdir)
+  elif mode == "report":
+    library.compare(**given)
+  elif mode == "encode":
+    for kind, told in library.encode(**given).items():
+      print(f"{kind}: {told}")
+  elif mode is None:
+    library.in_turn(**given)
   else:
-    library.in_turn(config, workdir)
+    verb = getattr(library, mode)
+    verb(**given)
+
+
+def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
+  """What the flags say, as the arguments of the function of `library`."""
+  if mode == "plan":
+    return {"config": _CONFIG.value, "topology": _TOPOLOGY.value}
+  workdir = pathlib.Path(str(_WORKDIR.value))
+  if mode == "report":
+    return {"runs": _RUNS.value, "out": workdir, "baseline": _BASELINE.value}
+  if mode == "encode":
+    return {
+      "model": _MODEL.value,
+      "corpus": _CORPUS.value,
+      "folder": workdir,
+      "side": _SIDE.value,
+      "dtype": _DTYPE.value,
+      "index": _INDEX.value,
+    }
+  given: dict[str, Any] = {"config": _CONFIG.value, "workdir": workdir}
+  if mode == "search":
+    given["query"] = arguments[0]
+  if mode == "evaluate":
+    from hybridret_jax.assembly import given as vectors
+
+    given["vectors"] = [vectors.parse(spec) for spec in _VECTORS.value or ()]
+    given["normalize"] = bool(_NORMALIZE.value)
+  return given
 
 
 def _check_places(mode: str | None, workdir: pathlib.Path) -> None:
   """What can be told before seconds of imports."""
   from hybridret_jax.assembly import places
 
-  if mode != "search":
-    places.check_run(workdir)
+  places.check_run(workdir)
   if mode in ("export", None) and _CONFIG.value is not None:
     places.export_target(workdir, _CONFIG.value.export.folder)
 
 
-def _check_repeated(words: list[str]) -> None:
+def _check_repeated(given: list[str]) -> None:
   """Refuses a list that is given twice; of other flags the last one counts.
 
   The lists would be put together, or one of them dropped, as the flag goes.
   """
-  for name in command_line.repeated(words):
+  for name in words.repeated(given):
     value = _value(name)
     if isinstance(value, list | tuple):
       raise faults.Fault(
@@ -316,7 +330,7 @@ def _keep(error: BaseException | None) -> None:
     ends.keep("".join(traceback.format_exception(error)))
 
 
-def _end(error: BaseException) -> NoReturn:
+def _end(error: BaseException, status: int = 1) -> NoReturn:
   """Says in a line what ended the process, and ends it.
 
   At once: what libraries have to say about their own ends would follow.
@@ -324,9 +338,10 @@ def _end(error: BaseException) -> NoReturn:
   if ends.wants_traceback():
     traceback.print_exception(error)
   if isinstance(error, KeyboardInterrupt):
-    text, status = "interrupted; the same command goes on", _INTERRUPTED
+    text = "interrupted; the same command goes on"
+    status = _INTERRUPTED
   else:
-    text, status = f"error: {ends.line(error)}", 1
+    text = f"error: {ends.line(error)}"
   print(text, file=sys.stderr)
   terminal.flush()
   os._exit(status)
@@ -334,34 +349,74 @@ def _end(error: BaseException) -> NoReturn:
 
 def run() -> None:
   """Parses the flags and runs; whatever comes up ends in a line."""
+  program = pathlib.Path(sys.argv[0]).name
+  if program == "main.py":
+    program = "python -m hybridret_jax.main"
   try:
-    app.run(main)
+    given = sys.argv[1:]
+    if not given or {"--help", "-h", "--helpfull"} & set(given):
+      meanings = {
+        name: flags.FLAGS[name].help or "" for name in command_line.ALL_FLAGS
+      }
+      print(command_line.help_text(meanings, program))
+      return
+    if given == ["settings"]:
+      from hybridret_jax import explained
+
+      print(explained.text())
+      return
+    sys.argv[1:] = command_line.rewritten(given)
+    app.run(main, flags_parser=_parse)
   except SystemExit:
     raise
   except BaseException as error:  # Panics of Rust are no Exceptions.
-    if isinstance(error, KeyboardInterrupt) or flags.FLAGS.is_parsed():
+    if isinstance(error, KeyboardInterrupt):
+      _end(error)
+    if isinstance(error, command_line.Usage | flags.Error | faults.Fault):
+      _end(error, status=1)
+    if flags.FLAGS.is_parsed():
       _end(error)
     # ml_collections and config files raise what they like.
     print(f"error: {_flag_problem(error)}", file=sys.stderr)
     sys.exit(1)
 
 
+def _parse(argv: list[str]) -> list[str]:
+  """The words behind the flags; without absl's page of help on an error."""
+  return flags.FLAGS(argv)
+
+
 def _flag_problem(error: BaseException) -> str:
   """What is wrong with --config or a flag that names a setting of it."""
   said = str(error.args[0] if error.args else error)
+  wrong = _unknown_setting(error)
+  if wrong:
+    return wrong
   if isinstance(error, AttributeError):
     return said
   if not isinstance(error, KeyError):
     return f"--config: {type(error).__name__}: {said}"
-  given = [
-    argument.split("=")[0]
-    for argument in sys.argv[1:]
-    if argument.startswith("--config.")
-    and said in argument.split("=")[0].split(".")
-  ]
-  if " " in said or not given:
-    return f"--config: {said}"
-  return f"{given[0]}: the config has no {said!r} there; its file lists all"
+  return f"--config: {said}"
+
+
+def _unknown_setting(error: BaseException) -> str:
+  """What to say where a flag names no setting of the config; "" otherwise."""
+  if not isinstance(error, KeyError | AttributeError):
+    return ""
+  from hybridret_jax import shipped
+
+  place = next(
+    (x.partition("=")[2] for x in sys.argv if x.startswith("--config=")), None
+  )
+  try:
+    config = shipped.get_config(place or "")
+  except Exception:  # What is wrong with the file is told by what it raised.
+    return ""
+  for argument in sys.argv[1:]:
+    name = argument.partition("=")[0].removeprefix("--config.")
+    if argument.startswith("--config.") and not shipped.has(config, name):
+      return f"--config.{shipped.unknown(name, config)}"
+  return ""
 
 
 if __name__ == "__main__":

@@ -31,6 +31,18 @@ def test_importing_it_asks_for_no_device():
   assert found.stdout.strip() == "[]"
 
 
+def test_what_is_slow_is_imported_where_it_is_used():
+  script = (
+    "import sys; from hybridret_jax import library, retriever, dry_runs;"
+    "print([m for m in ('tensorflow', 'matplotlib', 'torch', 'pandas')"
+    " if m in sys.modules])"
+  )
+  found = subprocess.run(
+    [sys.executable, "-c", script], capture_output=True, text=True, check=True
+  )
+  assert found.stdout.strip() == "[]"
+
+
 def test_every_public_name_is_there():
   assert set(hybridret_jax.__all__) <= set(dir(hybridret_jax))
   for name in hybridret_jax.__all__:

@@ -155,7 +155,6 @@ def test_killed_at_what_it_writes_it_ends_alike(folder, tmp_path):
 @pytest.mark.parametrize(
   ("flag", "of"),
   [
-    ("--dry_run", "study"),
     ("--cell=next", "study"),
     ("--shard=0/2", "study"),
     ("--report_only", "study"),
@@ -169,6 +168,6 @@ def test_killed_at_what_it_writes_it_ends_alike(folder, tmp_path):
 def test_a_flag_of_another_mode_is_refused(flag, of, folder, tmp_path):
   done = run(folder, tmp_path / "run", flag)
   assert done.returncode == 1
-  said = f"{flag.split('=')[0]}: of --mode={of}, and a run"
+  said = f"{flag.split('=')[0]} (of {of}): a run (no verb) does not use it"
   assert said in done.stdout + done.stderr
   assert not (tmp_path / "run").exists()

@@ -6,8 +6,11 @@
 
 import ml_collections
 
-from configs.study import claims
-from configs.study import legal_vs_generic as base
+from hybridret_jax import shipped
+
+claims = shipped.module("study/claims")
+base = shipped.module("study/legal_vs_generic")
+
 
 ALPHAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 

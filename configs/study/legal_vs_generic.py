@@ -6,8 +6,11 @@
 
 import ml_collections
 
-from configs import me5_small_hybrid
-from configs.study import claims
+from hybridret_jax import shipped
+
+me5_small_hybrid = shipped.module("me5_small_hybrid")
+claims = shipped.module("study/claims")
+
 
 BATCH_SIZE = 48
 DTYPE = "bfloat16"  # Of products; a third faster on CPUs that have it.

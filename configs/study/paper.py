@@ -10,9 +10,12 @@ each of SOURCES, and xquad-r and mlqa-r (docs/data.md).
 
 import ml_collections
 
-from configs import xlmr_base_hybrid
-from configs.study import claims
-from configs.study import legal_vs_generic as base
+from hybridret_jax import shipped
+
+xlmr_base_hybrid = shipped.module("xlmr_base_hybrid")
+claims = shipped.module("study/claims")
+base = shipped.module("study/legal_vs_generic")
+
 
 SOURCES = (
   *("mmarco", "mr-tydi", "mfaq"),

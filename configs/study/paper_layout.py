@@ -9,7 +9,10 @@ scratch, which pool as these do.
 
 import ml_collections
 
-from configs.study import paper, quickstart
+from hybridret_jax import shipped
+
+paper = shipped.module("study/paper")
+quickstart = shipped.module("study/quickstart")
 
 
 def get_config():

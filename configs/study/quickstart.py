@@ -9,8 +9,11 @@ trained, and starts from nothing.
 
 import ml_collections
 
-from configs import quickstart
-from configs.study import claims
+from hybridret_jax import shipped
+
+quickstart = shipped.module("quickstart")
+claims = shipped.module("study/claims")
+
 
 STRATEGIES = ("monolingual", "cross_lingual", "hybrid")
 

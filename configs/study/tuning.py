@@ -9,7 +9,10 @@ legal_vs_generic.py, once, before its first run.
 
 import ml_collections
 
-from configs.study import legal_vs_generic as base
+from hybridret_jax import shipped
+
+base = shipped.module("study/legal_vs_generic")
+
 
 # 1e-5 to 1e-4 were planned. 1e-5 was better than 3e-5 at every temperature, so
 # 3e-6 took the place of 1e-4, of which no run was finished.

@@ -86,6 +86,25 @@ class Composer:
     negatives: int = 0,
     parallel_share: float = 0.0,
   ):
+    """Takes the corpus and how its batches are to be.
+
+    Args:
+      corpus: rows to train on.
+      strategy: "monolingual", "cross_lingual", "hybrid" (the one or the other)
+        or "mixed" (pairs drawn one by one).
+      batch_size: pairs of a batch, over all devices.
+      alpha: probability that a hybrid batch is monolingual.
+      pairs: languages of a cross-lingual batch: drawn "per_row", or one pair
+        "per_batch".
+      language_weighting: whether languages, or pairs of them, are drawn
+        "uniform", or by the "size" of what they have.
+      size_exponent: power of its size with which a source is drawn.
+      source_weights: one a source; empty means 1 each.
+      views_per_group: pairs that a group gives to one batch.
+      negatives: hard negatives of each query.
+      parallel_share: share of pairs that carry their query in another language
+        too, for loss.alignment_weight.
+    """
     self.strategy = strategy
     self.batch_size = batch_size
     self.alpha = alpha

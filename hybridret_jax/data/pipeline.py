@@ -1,16 +1,14 @@
 """Packed batches, in order, from any step: composed and packed by tf.data."""
 
 import dataclasses
+import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from hybridret_jax.data import composer as composers
 from hybridret_jax.data import identity, packing, pair_tokens
 from hybridret_jax.data import shapes as row_shapes
-
-tf.config.set_visible_devices([], "GPU")  # TensorFlow only feeds.
 
 KINDS = ("monolingual", "cross_lingual", "mixed")
 SIDES = ("query", "passage")
@@ -173,6 +171,12 @@ def batches(
         f"{count} rows do not split over {process_count} processes; make"
         " packing.row_multiple (or packing.row_counts) a multiple of that"
       )
+
+  # Slow to import, and only a training is fed.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  import tensorflow as tf
+
+  tf.config.set_visible_devices([], "GPU")  # TensorFlow only feeds.
 
   def build(step):
     batch = build_batch(

@@ -7,7 +7,6 @@ import pathlib
 import sys
 from typing import Any
 
-import tensorboardX
 import tqdm
 
 from hybridret_jax.ground import faults, reading, writing
@@ -33,6 +32,8 @@ class TrainingLog:
       return
     self._path.parent.mkdir(parents=True, exist_ok=True)
     _truncate(self._path, start_step)
+    import tensorboardX  # Slow to import: it brings torch, where that is.
+
     with writing.naming(self._path.parent / _BOARD):
       self._board = tensorboardX.SummaryWriter(
         str(self._path.parent / _BOARD),

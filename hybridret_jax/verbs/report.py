@@ -49,7 +49,7 @@ def report(
       were judged on under one name are different tasks, or the baseline is none
       of the systems.
   """
-  tasks = _tasks(runs)
+  tasks = shared_tasks(runs)
   places.check_report(out, tuple(tasks))
   pages = []
   costs = {run.resolve().name: throughput.of_run(run) for run in runs}
@@ -77,8 +77,13 @@ def report(
   return pages
 
 
-def _tasks(runs: Sequence[pathlib.Path]) -> list[str]:
-  """Tasks that every run has results of."""
+def shared_tasks(runs: Sequence[pathlib.Path]) -> list[str]:
+  """Tasks that every run has results of.
+
+  Raises:
+    FileNotFoundError: a run has no results.
+    ValueError: no task is common to all, or two runs have one name.
+  """
   names = [run.resolve().name for run in runs]
   if len(set(names)) < len(names):
     raise ValueError(
