@@ -15,13 +15,14 @@ SHORT = (
   "--config.model.scratch.hidden_size=64",
   "--config.model.scratch.mlp_size=128",
   "--config.model.tokenizer_size=4000",
-  "--config.batches.batch_size=32",
+  "--config.data.languages=('en','de')",
   "--config.batches.strategy=monolingual",
-  "--config.train.steps=60",
-  "--config.optimizer.warmup_steps=5",
+  "--config.train.steps=100",
+  "--config.optimizer.warmup_steps=20",
   "--config.train.evaluate_every=0",
   "--config.validation.task=",
   "--config.evaluation.figures=False",
+  "--config.evaluation.systems=('trained',)",
 )
 
 

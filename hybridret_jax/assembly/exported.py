@@ -89,6 +89,8 @@ def check(
 def _by_sentence_transformers(folder, made, asked) -> dict[str, np.ndarray]:
   import sentence_transformers  # pyright: ignore[reportMissingImports]
 
+  # Of a table of a pooler that no module of ours has.
+  logging.getLogger("transformers").setLevel(logging.ERROR)
   found = {}
   for side in ("query", "passage"):
     places = towers(folder)
