@@ -88,6 +88,12 @@ setuptools.setup(
     "cuda12": ["jax[cuda12]>=0.10,<0.11"],
     # What --index writes.
     "index": ["faiss-cpu>=1.9,<2", "usearch>=2.16,<3"],
+    # The site; it reads the sources, so it needs no more than this.
+    "docs": [
+      "mkdocs>=1.6,<2",
+      "mkdocs-material>=9.5,<10",
+      "mkdocstrings[python]>=0.29,<2",
+    ],
     # Checks an export with the library that will load it.
     "export": ["sentence-transformers>=6,<7", "torch>=2.6,<3"],
   },

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
   )
   from hybridret_jax.retrieval.tasks.task import Task
   from hybridret_jax.retriever import Retriever
+  from hybridret_jax.shipped import get_config
 
 __all__ = [
   "Evaluation",
@@ -32,6 +33,7 @@ __all__ = [
   "encode",
   "evaluate",
   "export",
+  "get_config",
   "judge",
   "load_task",
   "search",
@@ -41,6 +43,7 @@ _WHERE = {
   "Evaluation": "assembly.judged",
   "Retriever": "retriever",
   "Task": "retrieval.tasks.task",
+  "get_config": "shipped",
   "judge": "assembly.judged_vectors",
 }
 

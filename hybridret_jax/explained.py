@@ -86,6 +86,29 @@ def text() -> str:
   return "\n".join(lines[1:])
 
 
+def markdown() -> str:
+  """docs/settings.md."""
+  lines = [
+    "# Settings",
+    "",
+    "Each is a flag, `--config.NAME=VALUE`, and a key of `get_config`. A"
+    " default of None is left to the model's folder. `hybridret settings`"
+    " prints them.",
+  ]
+  section = None
+  for one in settings():
+    mine = one.name.rpartition(".")[0]
+    if mine != section:
+      section = mine
+      lines += ["", f"## {mine or 'Of all'}", ""]
+      if one.of:
+        lines += [f"Handed to `{one.of}`.", ""]
+      lines += ["| | default | |", "|---|---|---|"]
+    meaning = one.meaning.replace("|", "\\|").replace("<", "&lt;")
+    lines.append(f"| `{one.name}` | `{one.default!r}` | {meaning} |")
+  return "\n".join(lines) + "\n"
+
+
 def _comments(source: str) -> dict[int, str]:
   tokens = tokenize.generate_tokens(io.StringIO(source).readline)
   return {

@@ -120,6 +120,10 @@ class Retriever:
   def of_run(cls, run: runs.Run, *, cache: str = "") -> Self:
     """The best checkpoint of a run.
 
+    Args:
+      run: whose.
+      cache: as in `load`.
+
     Raises:
       ValueError: it has none.
     """

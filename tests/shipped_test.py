@@ -1,5 +1,7 @@
 """Configs by name, with settings changed by name."""
 
+import pathlib
+
 import pytest
 
 from hybridret_jax import defaults, explained, shipped
@@ -60,3 +62,11 @@ def test_every_setting_is_explained_with_its_default():
   assert "monolingual" in found["batches.alpha"].meaning
   assert found["train.steps"].of == ""
   assert "--config.train.keep=2" in explained.text()
+
+
+def test_the_page_of_settings_is_theirs():
+  page = pathlib.Path(__file__).parents[1] / "docs" / "settings.md"
+  assert page.read_text("utf-8") == explained.markdown(), (
+    "write it anew: python -c 'from hybridret_jax import explained;"
+    ' print(explained.markdown(), end="")\' > docs/settings.md'
+  )
