@@ -86,6 +86,8 @@ setuptools.setup(
     ],
     "tpu": ["jax[tpu]>=0.10,<0.11"],
     "cuda12": ["jax[cuda12]>=0.10,<0.11"],
+    # Retriever in mteb.evaluate, and tasks for it (mteb_tasks.py).
+    "mteb": ["mteb>=2.26,<3"],
     # What --index writes.
     "index": ["faiss-cpu>=1.9,<2", "usearch>=2.16,<3"],
     # The site; it reads the sources, so it needs no more than this.

@@ -20,6 +20,7 @@ from hybridret_jax.assembly import (
   exported,
   judging,
   model,
+  mteb_encoder,
   own_settings,
   places,
   probes,
@@ -33,11 +34,12 @@ from hybridret_jax.retrieval import store
 DTYPES = ("float32", "bfloat16")
 
 
-class Retriever:
+class Retriever(mteb_encoder.Encoder):
   """Embeds queries and passages, and can be saved as a Hugging Face folder.
 
   Made by `load`. Texts are cut, prefixed, packed and encoded on all devices;
   equal ones once. The dot product of two vectors is their score.
+  `mteb.evaluate` takes a retriever as it is.
 
   Attributes:
     prefixes: put before a text, by side, "query" and "passage".
@@ -45,6 +47,7 @@ class Retriever:
     dimension: of the vectors.
     languages: that it was trained on, as BCP 47 tags; empty if that is not
       known.
+    name: of the run, the folder or the hub's model.
     step: of a run's checkpoint, otherwise None.
     notes: on what it was made from, a sentence each.
   """
@@ -65,6 +68,7 @@ class Retriever:
     self.lengths = dict(made.lengths)
     self.dimension = made.module.projection or made.module.encoder.hidden_size
     self.languages = tuple(languages)
+    self.name = workdir.name if workdir else _name(config.model.init)
     self.step = step
     self.notes = made.notes
     self._config, self._made, self._params = config, made, params
@@ -254,6 +258,10 @@ def _computing_in(dtype: str, config: ml_collections.ConfigDict):
   with config.unlocked():
     config.model.dtype = str(jnp.dtype(dtype))
   return config
+
+
+def _name(init: str) -> str:
+  return pathlib.Path(init).expanduser().absolute().name
 
 
 def _encoder(encode_texts, cache):

@@ -71,3 +71,13 @@ def directions(languages: Iterable[str]) -> Iterator[tuple[str, str, str]]:
   for query in codes:
     for answer in codes:
       yield f"{query}-{answer}", query, answer
+
+
+def with_script(tag: str) -> str:
+  """A language in three letters with its script: deu-Latn, zho-Hans.
+
+  A script that the tag does not say is the likely one. Source: CLDR's likely
+  subtags.
+  """
+  likely = langcodes.Language.get(tag).maximize()
+  return f"{likely.to_alpha3()}-{likely.script}"
