@@ -45,6 +45,7 @@ VERBS = {
   ),
   "export": Verb(
     "write the best checkpoint as a Hugging Face folder, once it agrees",
+    ("push",),
     config=MAY,
   ),
   "search": Verb(

@@ -41,9 +41,18 @@ def _evaluate(config, workdir, vectors=(), normalize=False) -> list[str]:
   ]
 
 
-def _export(config, workdir) -> list[str]:
+def _export(config, workdir, push="") -> list[str]:
   config, folder, _ = library.begin(config, workdir, ["export"])
-  return _of_export(config, folder)
+  lines = _of_export(config, folder)
+  target = places.export_target(folder, config.export.folder)
+  if push and (target / places.MARK).is_file():
+    there = library.push(target, push, dry_run=True)
+    lines += [
+      f"Would then push, as of the export that is there:\n{there.told()}"
+    ]
+  elif push:
+    lines.append(f"Would then push it to {push}.")
+  return lines
 
 
 def _in_turn(config, workdir) -> list[str]:

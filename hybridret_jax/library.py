@@ -18,6 +18,7 @@ from hybridret_jax.assembly import (
   judging,
   own_settings,
   places,
+  pushing,
   tasks,
 )
 from hybridret_jax.parallel import hosts
@@ -96,6 +97,30 @@ def export(
   """
   config, folder, read = begin(config, workdir, ["export"])
   return exporting.export(config, folder, read)
+
+
+def push(
+  folder: Path, repo_id: str, *, private: bool = True, dry_run: bool = False
+) -> pushing.Upload:
+  """Uploads an export to the Hugging Face hub, in one commit.
+
+  The token is the hub's own: HF_TOKEN, or what `hf auth login` kept; it is in
+  nothing that is written or said here.
+
+  Args:
+    folder: an export.
+    repo_id: OWNER/NAME; made where there is none.
+    private: whether a repository that is made is private.
+    dry_run: says what would be uploaded, and uploads nothing.
+
+  Returns:
+    What was uploaded, with its sizes and the commit's address.
+
+  Raises:
+    Fault: the folder is no whole export, or the hub does not take it.
+  """
+  wanted = pushing.prepared(pathlib.Path(folder), repo_id)
+  return wanted if dry_run else pushing.upload(wanted, private=private)
 
 
 def search(

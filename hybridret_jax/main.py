@@ -107,6 +107,12 @@ _MODEL = flags.DEFINE_string(
 _CORPUS = flags.DEFINE_string(
   "corpus", None, "A .jsonl(.gz) or .parquet file, or BEIR's folder."
 )
+_PUSH = flags.DEFINE_string(
+  "push",
+  None,
+  "USER/NAME: uploads the export to the Hugging Face hub, private where it is"
+  " made; --dry_run lists what would be.",
+)
 _INDEX = flags.DEFINE_list(
   "index",
   [],
@@ -169,7 +175,8 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   if _DRY_RUN.value:
     from hybridret_jax import dry_runs
 
-    print(dry_runs.told(mode, **_inputs(mode, arguments)))
+    more = {"push": _PUSH.value} if _PUSH.value else {}
+    print(dry_runs.told(mode, **_inputs(mode, arguments), **more))
     return
   if mode == "plan":
     _plan()
@@ -194,8 +201,9 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   elif mode is None:
     library.in_turn(**given)
   else:
-    verb = getattr(library, mode)
-    verb(**given)
+    done = getattr(library, mode)(**given)
+    if mode == "export" and _PUSH.value and hosts.is_first():
+      print(f"Pushed: {library.push(done, _PUSH.value).url}")
 
 
 def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:

@@ -39,9 +39,7 @@ def write(
     lower_case: whether texts are lowered before the tokenizer sees them.
   """
   tensors = weights.to_tensors(tower["encoder"], config)
-  safetensors.numpy.save_file(
-    tensors, folder / "model.safetensors", metadata={"format": "pt"}
-  )
+  _write_tensors(folder, tensors)
   _write_json(folder / "config.json", _their_config(config, pad_id))
   for name, text in tokenizer_files.items():
     (folder / name).write_text(text, "utf-8", newline="")
@@ -126,13 +124,12 @@ def _their_config(config, pad_id):
 
 def _write_dense(folder, params, activation):
   kernel = np.asarray(params["kernel"], np.float32)
-  safetensors.numpy.save_file(
+  _write_tensors(
+    folder,
     {
       "linear.weight": np.ascontiguousarray(kernel.T),
       "linear.bias": np.asarray(params["bias"], np.float32),
     },
-    folder / "model.safetensors",
-    metadata={"format": "pt"},
   )
   _write_json(
     folder / "config.json",
@@ -153,3 +150,11 @@ def _write_json(path, value):
 def _made(folder):
   folder.mkdir()
   return folder
+
+
+def _write_tensors(folder, tensors):
+  path = folder / "model.safetensors"
+  path.touch()
+  mode = path.stat().st_mode  # What the user lets others do with new files.
+  safetensors.numpy.save_file(tensors, path, metadata={"format": "pt"})
+  path.chmod(mode)  # The library lets nobody else read it.
