@@ -90,7 +90,7 @@ def open_folder(
       yield checkpoints
     except BaseException:
       # What ended the run is told, not what its last save met.
-      with contextlib.suppress(*checkpoint_folder.FAILING):
+      with contextlib.suppress(Exception):
         checkpoints.close()
       raise
     with checkpoint_folder.telling(folder, "written"):

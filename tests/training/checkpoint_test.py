@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hybridret_jax.ground import faults
-from hybridret_jax.training import checkpoint
+from hybridret_jax.training import checkpoint, checkpoint_folder
 
 
 def test_the_last_and_the_best_stay(tmp_path):
@@ -108,6 +108,19 @@ def test_a_checkpoint_that_goes_while_it_is_read_is_given_up(
   monkeypatch.setattr(checkpoint.ocp, "load", vanishing)
   _, chosen = checkpoint.read_best(folder, {"w": jnp.zeros(3)})
   assert chosen.step == 2
+
+
+@pytest.mark.parametrize(
+  "error",
+  [Exception("while reading array index"), OSError(5, "io"), KeyError()],
+)
+def test_whatever_a_library_raises_names_the_checkpoint(error, tmp_path):
+  # TensorStore's are bare Exceptions where a file goes while it is read.
+  with (
+    pytest.raises(faults.Fault, match=r"cannot be read \("),
+    checkpoint_folder.telling(tmp_path / "3", "read"),
+  ):
+    raise error
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
