@@ -169,6 +169,37 @@ def check(
     raise Usage(f"unexpected argument {arguments[0]!r}: write --flag=value")
 
 
+def flag_problem(error: BaseException, words: Sequence[str]) -> str:
+  """What is wrong with --config or a flag that names a setting of it."""
+  said = str(error.args[0] if error.args else error)
+  wrong = _unknown_setting(error, words)
+  if wrong:
+    return wrong
+  if isinstance(error, AttributeError):
+    return said
+  if not isinstance(error, KeyError):
+    return f"--config: {type(error).__name__}: {said}"
+  return f"--config: {said}"
+
+
+def _unknown_setting(error: BaseException, words: Sequence[str]) -> str:
+  """What to say where a flag names no setting of the config; "" otherwise."""
+  if not isinstance(error, KeyError | AttributeError):
+    return ""
+  place = next(
+    (x.partition("=")[2] for x in words if x.startswith("--config=")), None
+  )
+  try:
+    config = shipped.get_config(place or "")
+  except Exception:  # What is wrong with the file is told by what it raised.
+    return ""
+  for argument in words:
+    name = argument.partition("=")[0].removeprefix("--config.")
+    if argument.startswith("--config.") and not shipped.has(config, name):
+      return f"--config.{shipped.unknown(name, config)}"
+  return ""
+
+
 _WANTED = {
   "config": "the name of a shipped config, or a file",
   "workdir": "the folder of the run",

@@ -198,10 +198,8 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   elif mode == "encode":
     for kind, told in library.encode(**given).items():
       print(f"{kind}: {told}")
-  elif mode is None:
-    library.in_turn(**given)
   else:
-    done = getattr(library, mode)(**given)
+    done = getattr(library, mode or "in_turn")(**given)
     if mode == "export" and _PUSH.value and hosts.is_first():
       print(f"Pushed: {library.push(done, _PUSH.value).url}")
 
@@ -385,46 +383,16 @@ def run() -> None:
     if flags.FLAGS.is_parsed():
       _end(error)
     # ml_collections and config files raise what they like.
-    print(f"error: {_flag_problem(error)}", file=sys.stderr)
+    print(
+      f"error: {command_line.flag_problem(error, sys.argv[1:])}",
+      file=sys.stderr,
+    )
     sys.exit(1)
 
 
 def _parse(argv: list[str]) -> list[str]:
   """The words behind the flags; without absl's page of help on an error."""
   return flags.FLAGS(argv)
-
-
-def _flag_problem(error: BaseException) -> str:
-  """What is wrong with --config or a flag that names a setting of it."""
-  said = str(error.args[0] if error.args else error)
-  wrong = _unknown_setting(error)
-  if wrong:
-    return wrong
-  if isinstance(error, AttributeError):
-    return said
-  if not isinstance(error, KeyError):
-    return f"--config: {type(error).__name__}: {said}"
-  return f"--config: {said}"
-
-
-def _unknown_setting(error: BaseException) -> str:
-  """What to say where a flag names no setting of the config; "" otherwise."""
-  if not isinstance(error, KeyError | AttributeError):
-    return ""
-  from hybridret_jax import shipped
-
-  place = next(
-    (x.partition("=")[2] for x in sys.argv if x.startswith("--config=")), None
-  )
-  try:
-    config = shipped.get_config(place or "")
-  except Exception:  # What is wrong with the file is told by what it raised.
-    return ""
-  for argument in sys.argv[1:]:
-    name = argument.partition("=")[0].removeprefix("--config.")
-    if argument.startswith("--config.") and not shipped.has(config, name):
-      return f"--config.{shipped.unknown(name, config)}"
-  return ""
 
 
 if __name__ == "__main__":
