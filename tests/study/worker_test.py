@@ -364,5 +364,5 @@ def test_a_config_of_a_study_goes_with_its_mode(tmp_path):
       check=False,
     )
     assert done.returncode != 0
-    assert "goes with --mode=study" in done.stdout + done.stderr
+    assert "goes with study" in done.stdout + done.stderr
   assert not (tmp_path / "none").exists()
