@@ -99,7 +99,10 @@ def rewritten(words: Sequence[str]) -> list[str]:
   """
   words = list(words)
   verb = None
-  if words and not words[0].startswith("-"):
+  # With --mode=search the query may stand first.
+  by_flag = any(x.lstrip("-").partition("=")[0] == "mode" for x in words)
+  is_word = bool(words) and not words[0].startswith("-")
+  if is_word and (words[0] in VERBS or not by_flag):
     verb = words.pop(0)
     if verb not in VERBS:
       near = fields.suggestion(verb, VERBS)

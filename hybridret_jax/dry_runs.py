@@ -5,7 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from hybridret_jax import library
-from hybridret_jax.assembly import own_settings, places, settled, tasks
+from hybridret_jax.assembly import (
+  own_settings,
+  places,
+  pushing,
+  settled,
+  tasks,
+)
 from hybridret_jax.assembly import systems as system_names
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.training import checkpoint
@@ -31,9 +37,8 @@ def _train(config, workdir) -> list[str]:
 
 
 def _evaluate(config, workdir, vectors=(), normalize=False) -> list[str]:
-  del normalize
   config, folder, read = library.begin(
-    config, workdir, ["evaluate"], vectors=bool(vectors)
+    config, workdir, ["evaluate"], vectors=vectors, normalize=normalize
   )
   lines = _of_evaluation(config, folder, read)
   return lines + [
@@ -41,7 +46,9 @@ def _evaluate(config, workdir, vectors=(), normalize=False) -> list[str]:
   ]
 
 
-def _export(config, workdir, push="") -> list[str]:
+def _export(config, workdir, push=None) -> list[str]:
+  if push:
+    pushing.check_name(push)
   config, folder, _ = library.begin(config, workdir, ["export"])
   lines = _of_export(config, folder)
   target = places.export_target(folder, config.export.folder)

@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import functools
 import io
+import itertools
 import pathlib
 import re
 import tokenize
@@ -70,43 +71,44 @@ def settings() -> list[Setting]:
 
 def text() -> str:
   """What `settings` prints: a block a section."""
-  lines: list[str] = []
-  section = None
-  for one in settings():
-    mine = one.name.rpartition(".")[0]
-    if mine != section:
-      section = mine
-      lines += ["", f"{mine or 'of all'}{f'  ({one.of})' if one.of else ''}"]
-    default = (
-      "(the model's folder says)" if one.default is None else one.default
-    )
-    lines.append(f"  --config.{one.name}={default!s}")
-    if one.meaning:
-      lines.append(f"      {one.meaning}")
-  return "\n".join(lines[1:])
+  blocks = []
+  for section, found in _sections():
+    of = f"  ({found[0].of})" if found[0].of else ""
+    lines = [f"{section or 'of all'}{of}"]
+    for one in found:
+      told = "(the model's folder says)" if one.default is None else one.default
+      lines.append(f"  --config.{one.name}={told!s}")
+      if one.meaning:
+        lines.append(f"      {one.meaning}")
+    blocks.append("\n".join(lines))
+  return "\n\n".join(blocks)
 
 
 def markdown() -> str:
   """docs/settings.md."""
-  lines = [
+  blocks = [
     "# Settings",
-    "",
     "Each is a flag, `--config.NAME=VALUE`, and a key of `get_config`. A"
     " default of None is left to the model's folder. `hybridret settings`"
     " prints them.",
   ]
-  section = None
-  for one in settings():
-    mine = one.name.rpartition(".")[0]
-    if mine != section:
-      section = mine
-      lines += ["", f"## {mine or 'Of all'}", ""]
-      if one.of:
-        lines += [f"Handed to `{one.of}`.", ""]
-      lines += ["| | default | |", "|---|---|---|"]
-    meaning = one.meaning.replace("|", "\\|").replace("<", "&lt;")
-    lines.append(f"| `{one.name}` | `{one.default!r}` | {meaning} |")
-  return "\n".join(lines) + "\n"
+  for section, found in _sections():
+    blocks.append(f"## {section or 'Of all'}")
+    if found[0].of:
+      blocks.append(f"Handed to `{found[0].of}`.")
+    lines = ["| | default | |", "|---|---|---|"]
+    for one in found:
+      meaning = one.meaning.replace("|", "\\|").replace("<", "&lt;")
+      lines.append(f"| `{one.name}` | `{one.default!r}` | {meaning} |")
+    blocks.append("\n".join(lines))
+  return "\n\n".join(blocks) + "\n"
+
+
+def _sections() -> list[tuple[str, list[Setting]]]:
+  grouped = itertools.groupby(
+    settings(), key=lambda one: one.name.rpartition(".")[0]
+  )
+  return [(section, list(found)) for section, found in grouped]
 
 
 def _comments(source: str) -> dict[int, str]:

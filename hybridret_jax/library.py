@@ -31,6 +31,7 @@ from hybridret_jax.verbs import search as searching
 from hybridret_jax.verbs import train as training
 
 Path = str | os.PathLike
+_LOG = logging.getLogger(__name__)
 
 
 def train(config: ml_collections.ConfigDict, workdir: Path) -> pathlib.Path:
@@ -77,7 +78,7 @@ def evaluate(
   if isinstance(vectors, Mapping):
     vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
   config, folder, read = begin(
-    config, workdir, ["evaluate"], vectors=bool(vectors)
+    config, workdir, ["evaluate"], vectors=vectors, normalize=normalize
   )
   return evaluating.evaluate(
     config, folder, read, vectors=vectors, normalize=normalize
@@ -85,7 +86,10 @@ def evaluate(
 
 
 def export(
-  config: ml_collections.ConfigDict | None, workdir: Path
+  config: ml_collections.ConfigDict | None,
+  workdir: Path,
+  *,
+  push: str | None = None,
 ) -> pathlib.Path:
   """Writes a run's best checkpoint as a Hugging Face folder, and says where.
 
@@ -94,9 +98,16 @@ def export(
   Args:
     config: the whole config; None is the run's own.
     workdir: folder of the run.
+    push: OWNER/NAME of the hub, where it is uploaded to as by `push`.
   """
+  if push:
+    pushing.check_name(push)
   config, folder, read = begin(config, workdir, ["export"])
-  return exporting.export(config, folder, read)
+  target = exporting.export(config, folder, read)
+  if push and hosts.is_first():
+    done = pushing.upload(pushing.prepared(target, push))
+    _LOG.info("Pushed: %s", done.url)
+  return target
 
 
 def push(
@@ -254,7 +265,7 @@ def load_task(
   return judging.settle(config, tasks.load(config, spec))
 
 
-def begin(config, workdir, modes, *, reads=None, vectors=False):
+def begin(config, workdir, modes, *, reads=None, vectors=(), normalize=False):
   """(config, folder, what was read) of a verb, once all is checked.
 
   Args:
@@ -262,7 +273,9 @@ def begin(config, workdir, modes, *, reads=None, vectors=False):
     workdir: folder of the run.
     modes: out of train, evaluate and export: what will be done.
     reads: what is read as for these, where that is more.
-    vectors: whether given vectors are judged, which need no model.
+    vectors: folders of given ones that are judged, which need no model; those
+      of every task are read and checked.
+    normalize: whether these are divided by their lengths.
   """
   folder = pathlib.Path(workdir)
   if modes:
@@ -278,8 +291,14 @@ def begin(config, workdir, modes, *, reads=None, vectors=False):
     logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
   read = inputs.Inputs()
   # Given vectors need no model.
-  alone = vectors and config.model.init is None
+  alone = bool(vectors) and config.model.init is None
   check.whole(config, reads or modes, read, with_model=not alone)
+  for spec in config.evaluation.tasks if vectors else ():
+    # Held-out blocks are not known before the model is.
+    if spec != tasks.HELD_OUT:
+      task = read.task(config, spec)
+      for one in vectors:
+        given.load(one, task, normalize=normalize)
   return config, folder, read
 
 

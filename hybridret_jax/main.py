@@ -148,7 +148,7 @@ def _check_flags(mode: str | None, arguments: list[str]) -> None:
   given = {
     name: flags.FLAGS[name].value
     for name in command_line.ALL_FLAGS
-    if _is_given(name)
+    if flags.FLAGS[name].present  # Its default may be given too.
   }
   if _WORKDIR.value is not None:
     given["workdir"] = _WORKDIR.value
@@ -162,11 +162,6 @@ def _check_flags(mode: str | None, arguments: list[str]) -> None:
     )
 
 
-def _is_given(name: str) -> bool:
-  flag = flags.FLAGS[name]
-  return bool(flag.present) and flag.value != flag.default
-
-
 def _do(mode: str | None, arguments: list[str]) -> None:
   # Imported here: a wrong flag is told before seconds of imports.
   if mode == "study":
@@ -174,16 +169,15 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     return
   if _DRY_RUN.value:
     from hybridret_jax import dry_runs
+    from hybridret_jax.parallel import hosts
 
-    more = {"push": _PUSH.value} if _PUSH.value else {}
-    print(dry_runs.told(mode, **_inputs(mode, arguments), **more))
+    told = dry_runs.told(mode, **_inputs(mode, arguments))
+    if hosts.is_first():
+      print(told)
     return
   if mode == "plan":
     _plan()
     return
-  workdir = pathlib.Path(str(_WORKDIR.value))
-  if mode in (None, "train", "evaluate", "export"):
-    _check_places(mode, workdir)
   from hybridret_jax import library
   from hybridret_jax.parallel import hosts
   from hybridret_jax.reporting import found
@@ -196,12 +190,11 @@ def _do(mode: str | None, arguments: list[str]) -> None:
   elif mode == "report":
     library.compare(**given)
   elif mode == "encode":
-    for kind, told in library.encode(**given).items():
-      print(f"{kind}: {told}")
+    told = library.encode(**given)
+    if hosts.is_first():
+      print("\n".join(f"{what}: {found}" for what, found in told.items()))
   else:
-    done = getattr(library, mode or "in_turn")(**given)
-    if mode == "export" and _PUSH.value and hosts.is_first():
-      print(f"Pushed: {library.push(done, _PUSH.value).url}")
+    getattr(library, mode or "in_turn")(**given)
 
 
 def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
@@ -223,21 +216,14 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
   given: dict[str, Any] = {"config": _CONFIG.value, "workdir": workdir}
   if mode == "search":
     given["query"] = arguments[0]
+  if mode == "export":
+    given["push"] = _PUSH.value
   if mode == "evaluate":
     from hybridret_jax.assembly import given as vectors
 
     given["vectors"] = [vectors.parse(spec) for spec in _VECTORS.value or ()]
     given["normalize"] = bool(_NORMALIZE.value)
   return given
-
-
-def _check_places(mode: str | None, workdir: pathlib.Path) -> None:
-  """What can be told before seconds of imports."""
-  from hybridret_jax.assembly import places
-
-  places.check_run(workdir)
-  if mode in ("export", None) and _CONFIG.value is not None:
-    places.export_target(workdir, _CONFIG.value.export.folder)
 
 
 def _check_repeated(given: list[str]) -> None:
@@ -336,7 +322,7 @@ def _keep(error: BaseException | None) -> None:
     ends.keep("".join(traceback.format_exception(error)))
 
 
-def _end(error: BaseException, status: int = 1) -> NoReturn:
+def _end(error: BaseException) -> NoReturn:
   """Says in a line what ended the process, and ends it.
 
   At once: what libraries have to say about their own ends would follow.
@@ -344,10 +330,9 @@ def _end(error: BaseException, status: int = 1) -> NoReturn:
   if ends.wants_traceback():
     traceback.print_exception(error)
   if isinstance(error, KeyboardInterrupt):
-    text = "interrupted; the same command goes on"
-    status = _INTERRUPTED
+    text, status = "interrupted; the same command goes on", _INTERRUPTED
   else:
-    text = f"error: {ends.line(error)}"
+    text, status = f"error: {ends.line(error)}", 1
   print(text, file=sys.stderr)
   terminal.flush()
   os._exit(status)
@@ -376,11 +361,8 @@ def run() -> None:
   except SystemExit:
     raise
   except BaseException as error:  # Panics of Rust are no Exceptions.
-    if isinstance(error, KeyboardInterrupt):
-      _end(error)
-    if isinstance(error, command_line.Usage | flags.Error | faults.Fault):
-      _end(error, status=1)
-    if flags.FLAGS.is_parsed():
+    told = (KeyboardInterrupt, command_line.Usage, flags.Error, faults.Fault)
+    if isinstance(error, told) or flags.FLAGS.is_parsed():
       _end(error)
     # ml_collections and config files raise what they like.
     print(

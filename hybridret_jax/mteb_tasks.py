@@ -1,5 +1,7 @@
 """Retrieval tasks for MTEB in three settings, made of ours, without a hub."""
 
+import hashlib
+import json
 from typing import Any
 
 import mteb  # pyright: ignore[reportMissingImports]
@@ -11,6 +13,7 @@ from mteb.abstasks.retrieval import (  # pyright: ignore[reportMissingImports]
 
 from hybridret_jax import library
 from hybridret_jax.ground import faults, languages
+from hybridret_jax.retrieval.tasks import digests
 from hybridret_jax.retrieval.tasks import task as tasks
 
 SETTINGS = ("monolingual", "cross_lingual", "multilingual_pool")
@@ -45,7 +48,9 @@ def mlqa_r(folder: str, **settings: Any) -> list[AbsTaskRetrieval]:
 def of_task(task: tasks.Task) -> list[AbsTaskRetrieval]:
   """A task for MTEB in each of `SETTINGS`; its subsets are the directions.
 
-  Their mean over subsets is our mean over languages or ordered pairs.
+  Their mean over subsets is our mean over languages or ordered pairs. MTEB's
+  cache goes by a task's name: give it `cache=None`, or another folder, for a
+  task whose files have changed.
 
   Args:
     task: any task of texts alone.
@@ -103,7 +108,7 @@ def _of_setting(task: tasks.Task, setting: str) -> AbsTaskRetrieval | None:
     eval_splits=[_SPLIT],
     eval_langs=langs,
     main_score="ndcg_at_10",
-    dataset={"path": f"local/{task.name}", "revision": "local"},
+    dataset={"path": f"local/{task.name}", "revision": _revision(task)},
     bibtex_citation="",
   )
 
@@ -119,6 +124,11 @@ def _of_setting(task: tasks.Task, setting: str) -> AbsTaskRetrieval | None:
   _Task.metadata = metadata
   _Task.__name__ = metadata.name
   return _Task()
+
+
+def _revision(task: tasks.Task) -> str:
+  """What the task's figures follow from."""
+  return hashlib.sha256(json.dumps(digests.of(task)).encode()).hexdigest()
 
 
 def _data(task: tasks.Task, query: int, answer: int | None) -> dict[str, Any]:

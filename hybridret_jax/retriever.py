@@ -1,6 +1,9 @@
 """A retriever: texts to unit vectors, from a run, a folder or the hub."""
 
 import dataclasses
+import functools
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
@@ -141,6 +144,16 @@ class Retriever(mteb_encoder.Encoder):
       workdir=run.workdir,
       step=step,
     )
+
+  @functools.cached_property
+  def fingerprint(self) -> str:
+    """The SHA-256 of what the vectors of both sides follow from."""
+    made = [
+      corpus_encoding.fingerprint(self._encode_texts, self._params, side)
+      for side in ("query", "passage")
+    ]
+    text = json.dumps(made, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
   def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
     """Unit vectors q_ND, float32, in the order of the texts."""

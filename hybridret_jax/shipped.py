@@ -70,13 +70,13 @@ def find(value: str) -> str:
   return f"{path(place)}{colon}{argument}"
 
 
-@functools.cache
 def module(name: str) -> types.ModuleType:
   """The module of a shipped file by its name, or of another by its path.
 
   What configs of configs/ share is imported so.
   """
   shared = _folder() / f"{name}{_SUFFIX}"
+  # Loaded each time: the file of a notebook's config changes.
   place = shared if shared.is_file() else pathlib.Path(find(name))
   stem = f"hybridret_jax_config_{place.stem}"
   spec = importlib.util.spec_from_file_location(stem, place)

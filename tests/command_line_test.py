@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -79,6 +78,7 @@ def test_a_verb_first_is_a_mode(tmp_path):
   ]
   assert rewritten(["run", "--workdir=w"]) == ["--workdir=w"]
   assert rewritten(["--mode=train"]) == ["--mode=train"]
+  assert rewritten(["query", "--mode=search"]) == ["query", "--mode=search"]
   with pytest.raises(command_line.Usage, match="both say what to do"):
     rewritten(["train", "--mode=export"])
   with pytest.raises(command_line.Usage, match="'trian' is no verb.*'train'"):
@@ -121,13 +121,11 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], [], ["train", "--help"]])
-def test_help_lists_verbs_and_configs_at_once(arguments):
-  begun = time.monotonic()
+def test_help_lists_verbs_and_configs(arguments):
   done = run(*arguments)
   assert done.returncode == 0 and not done.stderr
   for name in (*command_line.VERBS, *shipped.names()):
     assert f"  {name}" in done.stdout
-  assert time.monotonic() - begun < 20  # A second where nothing else runs.
 
 
 @pytest.mark.parametrize(
@@ -146,6 +144,8 @@ def test_help_lists_verbs_and_configs_at_once(arguments):
       ["plan", "--config=quickstart", "--join=a", "--topology=cpu:1"],
       "of study",
     ),
+    (["train", "--side=passage"], "--side (of encode): train does not use it"),
+    (["train", "--nonormalize"], "--normalize (of evaluate)"),
     (["search", "--workdir=w"], 'takes one word: search "QUERY"'),
     (["--config=nowhere.py", "--workdir=w"], "no config of this name"),
   ],

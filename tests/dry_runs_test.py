@@ -1,8 +1,11 @@
 """A dry run checks all, says what would be done, and leaves nothing."""
 
+import numpy as np
 import pytest
 
-from hybridret_jax import dry_runs
+from hybridret_jax import dry_runs, library
+from hybridret_jax.assembly import given as vectors
+from hybridret_jax.ground import faults
 from hybridret_jax.verbs import evaluate
 from tests.fixtures import small_run
 
@@ -75,6 +78,27 @@ def test_a_run_that_is_there_is_told_and_left(place, mode):
     assert "where something is already" in told
     assert "Model: the best checkpoint" in told
   assert contents(place) == before
+
+
+def test_given_vectors_are_read_and_checked(place, tmp_path):
+  config = small_run.config_of(place)
+  given = {"vectors": [vectors.Given("theirs", tmp_path)], "normalize": True}
+  arguments = {"config": config, "workdir": place / "run", **given}
+  with pytest.raises(faults.Fault, match=r"queries.npy: is missing"):
+    dry_runs.told("evaluate", **arguments)
+  for side in ("queries", "candidates"):
+    np.save(tmp_path / f"{side}.npy", np.ones((20, 3)))
+  told = dry_runs.told("evaluate", **arguments)
+  assert f"Given vectors: theirs of {tmp_path}." in told
+
+
+def test_a_name_that_the_hub_has_not_is_refused_first(place):
+  arguments = {**given("export", place, place / "run"), "push": "no owner"}
+  with pytest.raises(faults.Fault, match="give USER/NAME"):
+    dry_runs.told("export", **arguments)
+  with pytest.raises(faults.Fault, match="give USER/NAME"):
+    library.export(**arguments)
+  assert not (place / "run" / "export").exists()
 
 
 def test_what_the_verb_refuses_its_dry_run_refuses(place, tmp_path):

@@ -100,6 +100,13 @@ def test_what_mteb_cannot_say_is_refused(task):
     mteb_tasks.of_task(paired)
 
 
+def test_another_checkpoint_of_a_name_is_another_revision(model, place):
+  start = hybridret_jax.Retriever.load(place / "start")
+  same = hybridret_jax.Retriever.load(place / "run")
+  assert model.mteb_model_meta.revision == same.mteb_model_meta.revision
+  assert model.mteb_model_meta.revision != start.mteb_model_meta.revision
+
+
 def test_it_is_an_encoder_to_mteb(model):
   from mteb.models import EncoderProtocol
 

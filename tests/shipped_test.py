@@ -49,6 +49,18 @@ def test_a_file_of_ones_own_builds_on_a_shipped_one(tmp_path):
   assert shipped.get_config(str(tmp_path / "mine.py")).seed == 7
 
 
+def test_a_file_that_changed_is_read_again(tmp_path):
+  path = tmp_path / "mine.py"
+  text = (
+    "from hybridret_jax import shipped\n"
+    "def get_config():\n"
+    '  return shipped.get_config("quickstart", seed=SEED)\n'
+  )
+  for seed in (7, 12):
+    path.write_text(text.replace("SEED", str(seed)))
+    assert shipped.get_config(str(path)).seed == seed
+
+
 def test_every_setting_is_explained_with_its_default():
   found = {one.name: one for one in explained.settings()}
   flat = binding.flat(own_settings.settings(defaults.get_config()))

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hybridret_jax.ground import languages
+
 
 class _Embeds(Protocol):
   dimension: int
@@ -12,6 +14,7 @@ class _Embeds(Protocol):
   languages: tuple[str, ...]
   prefixes: dict[str, str]
   name: str
+  fingerprint: str
 
   def encode_queries(self, texts: Sequence[str]) -> np.ndarray: ...
 
@@ -64,7 +67,10 @@ class Encoder:
 
   @property
   def mteb_model_meta(self: _Embeds) -> Any:
-    """What MTEB files results under."""
+    """What MTEB files results under: the name, and what vectors follow from.
+
+    So another checkpoint of the same name is not taken for this one.
+    """
     from mteb.models.model_meta import (  # pyright: ignore
       ModelMeta,
       ScoringFunction,
@@ -73,9 +79,9 @@ class Encoder:
     return ModelMeta.model_construct(
       loader=None,
       name=f"hybridret_jax/{self.name}",
-      revision="local",
+      revision=self.fingerprint,
       release_date=None,
-      languages=[_script(tag) for tag in self.languages] or None,
+      languages=[languages.with_script(x) for x in self.languages] or None,
       n_parameters=None,
       memory_usage_mb=None,
       max_tokens=max(self.lengths.values()),
@@ -95,10 +101,3 @@ def _tensor(vectors: Any) -> Any:
   import torch  # pyright: ignore[reportMissingImports]
 
   return torch.atleast_2d(torch.as_tensor(vectors))
-
-
-def _script(tag: str) -> str:
-  """MTEB's form of a language: deu-Latn."""
-  from hybridret_jax.ground import languages
-
-  return languages.with_script(tag)

@@ -24,7 +24,7 @@ _OF_RUN = frozenset(
 )
 _BEGINNINGS = ("claim_", "log.", "log_", ".")
 # Of whoever starts a run with its output sent there: nothing writes over them.
-_LOGS = (".log", ".out", ".err")
+LOGS = (".log", ".out", ".err")
 _OF_STUDY = frozenset(("study.json", "data", "cells", "report", "logs"))
 # What exports held before they carried a mark.
 _OF_EXPORT = frozenset(
@@ -176,9 +176,15 @@ def free(folder: pathlib.Path) -> pathlib.Path:
 
 def languages_of(export: pathlib.Path) -> tuple[str, ...]:
   """The languages that an export's mark names; none of another folder."""
-  found = _json(export / MARK)
-  named = found.get("languages", ()) if isinstance(found, dict) else ()
+  named = (marked(export) or {}).get("languages", ())
   return tuple(named) if all(isinstance(x, str) for x in named) else ()
+
+
+def marked(folder: pathlib.Path) -> dict[str, Any] | None:
+  """What an export's mark says; None of a folder that carries none of ours."""
+  found = _json(folder / MARK)
+  is_ours = isinstance(found, dict) and found.get("made_by") == "hybridret_jax"
+  return found if is_ours else None
 
 
 def mark(folder: pathlib.Path, **about: Any) -> None:
@@ -201,8 +207,8 @@ def is_run(folder: pathlib.Path) -> bool:
 
 
 def _check_export(target, held, refused) -> None:
-  found = _json(target / MARK)
-  if isinstance(found, dict) and found.get("made_by") == "hybridret_jax":
+  found = marked(target)
+  if found is not None:
     known = {MARK, *found.get("files", ())}
     there = {
       path.relative_to(target).as_posix()
@@ -267,7 +273,7 @@ def _is_of_run(path) -> bool:
 
 
 def _is_log(name) -> bool:
-  return name.endswith(_LOGS)
+  return name.endswith(LOGS)
 
 
 def _some(names) -> str:

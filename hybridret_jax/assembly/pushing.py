@@ -1,7 +1,6 @@
 """An exported folder to the Hugging Face hub."""
 
 import dataclasses
-import json
 import pathlib
 
 import huggingface_hub
@@ -37,13 +36,8 @@ class Upload:
     return "\n".join([*lines, f"{total:10.1f} MB  to {self.repo_id}"])
 
 
-def prepared(folder: pathlib.Path, repo_id: str) -> Upload:
-  """What would be uploaded of an export: the files that its mark names.
-
-  Raises:
-    Fault: the folder is no export, a file is missing or not its own, or the
-      name is none of the hub's.
-  """
+def check_name(repo_id: str) -> None:
+  """Raises a Fault where a name is no OWNER/NAME of the hub's."""
   try:
     huggingface_hub.utils.validate_repo_id(repo_id)
   except huggingface_hub.errors.HFValidationError as error:
@@ -52,12 +46,22 @@ def prepared(folder: pathlib.Path, repo_id: str) -> Upload:
     ) from error
   if repo_id.count("/") != 1:
     raise faults.Fault(f"push {repo_id!r}", "names no owner", "give USER/NAME")
-  mark = folder / places.MARK
-  if not mark.is_file():
+
+
+def prepared(folder: pathlib.Path, repo_id: str) -> Upload:
+  """What would be uploaded of an export: the files that its mark names.
+
+  Raises:
+    Fault: the folder is no export, a file is missing or not its own, or the
+      name is none of the hub's.
+  """
+  check_name(repo_id)
+  marked = places.marked(folder)
+  if marked is None:
     raise faults.Fault(
       folder, f"has no {places.MARK}, so it is no export", "export first"
     )
-  named = {*json.loads(mark.read_text("utf-8"))["files"], places.MARK}
+  named = {*marked.get("files", ()), places.MARK}
   there = {
     path.relative_to(folder).as_posix(): path
     for path in sorted(folder.rglob("*"))

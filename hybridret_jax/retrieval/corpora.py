@@ -24,6 +24,8 @@ class Corpus:
   Attributes:
     path: a .jsonl(.gz) or .parquet file, or a folder with BEIR's corpus.jsonl.
     skipped: what was left out in the last reading, with how often.
+    unread: what is said of fields that nobody reads, with how many records
+      have each.
   """
 
   def __init__(self, path: str | os.PathLike):
@@ -48,6 +50,7 @@ class Corpus:
       )
     self.path = place
     self.skipped: dict[str, int] = {}
+    self.unread: dict[str, int] = {}
 
   def __iter__(self) -> Iterator[tuple[str, str]]:
     """(id, text) of each record.
@@ -58,9 +61,12 @@ class Corpus:
     """
     self.skipped = {}
     seen: set[str] = set()
-    keys = None
+    keys = unknown = None
     for place, record in self._records():
-      keys = keys or _keys(record, place)
+      if keys is None or unknown is None:
+        keys = _keys(record, place)
+        unknown = fields.Unknown(keys)
+      unknown.see(record)
       key, text_key, title_key = keys
       identity = fields.name(record, key, place)
       if identity in seen:
@@ -76,6 +82,7 @@ class Corpus:
         self.skipped[what] = self.skipped.get(what, 0) + 1
         continue
       yield identity, text
+    self.unread = unknown.described() if unknown else {}
     if not seen:
       raise faults.Fault(self.path, "holds no record", "give one with texts")
 

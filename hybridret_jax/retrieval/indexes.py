@@ -67,7 +67,7 @@ def hand_over(
       _write_npy(vectors, aside, count, width)
   else:
     path = folder / f"index.{kind}"
-    index = _faiss(vectors, width) if kind == "faiss" else _usearch(vectors)
+    index = _Faiss(vectors, width) if kind == "faiss" else _Usearch(vectors)
     q_QD = _asked(vectors, count, seed)
     k = min(K, count)
     _, exact_QK = search.top_k(q_QD, vectors, k)
@@ -118,7 +118,7 @@ def _asked(vectors, count, seed) -> np.ndarray:
   return q_QD / np.linalg.norm(q_QD, axis=1, keepdims=True)
 
 
-class _faiss:
+class _Faiss:
   """A graph of FAISS."""
 
   def __init__(self, vectors, width):
@@ -146,7 +146,7 @@ class _faiss:
     self._faiss.write_index(self._index, str(path))
 
 
-class _usearch:
+class _Usearch:
   """A graph of usearch."""
 
   def __init__(self, vectors):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hybridret_jax import retriever as retrievers
+from hybridret_jax.assembly import places
 from hybridret_jax.ground import faults, writing
 from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import corpora, indexes, store
@@ -57,6 +58,8 @@ def encode(
   count = _keep_ids(corpus, folder)
   for what, number in corpus.skipped.items():
     _LOG.info("Left out: %d %s.", number, what)
+  for what, number in corpus.unread.items():
+    _LOG.info("In %d records %s.", number, what)
   made = retriever.encode_into(
     _Texts(corpus, count), folder, side=side, dtype=dtype, shard_size=shard_size
   )
@@ -125,8 +128,13 @@ def _check_place(folder: pathlib.Path) -> None:
     return
   if not folder.is_dir():
     raise faults.Fault(folder, "is a file", "give a folder")
-  held = [x.name for x in folder.iterdir() if not writing.is_aside(x.name)]
-  foreign = [name for name in held if not _is_ours(name)]
+  held = {x.name for x in folder.iterdir() if not writing.is_aside(x.name)}
+  held -= {name for name in held if name.endswith(places.LOGS)}
+  # Ids come first, then a shard, then the manifest that names it: vectors and
+  # indexes beside no manifest are somebody else's.
+  unnamed = {IDS, "00000.npy"} if IDS in held else set()
+  begun = {IDS, store.MANIFEST} <= held
+  foreign = {x for x in held if not begun or not _is_ours(x)} - unnamed
   if foreign:
     shown = ", ".join(map(repr, sorted(foreign)[:3]))
     raise faults.Fault(
@@ -142,5 +150,4 @@ def _is_ours(name: str) -> bool:
     name in (store.MANIFEST, IDS, "vectors.npy")
     or (kind == "npy" and stem.isdigit())
     or stem in ("index", "index_npy", "index_faiss", "index_usearch")
-    or kind in ("log", "out", "err")
   )

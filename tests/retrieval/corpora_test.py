@@ -44,6 +44,17 @@ def test_every_form_reads_alike_and_again(tmp_path, name):
   assert found.skipped == {"records without a text": 1}
 
 
+def test_fields_that_nobody_reads_are_counted(tmp_path):
+  rows = [
+    {"_id": "a", "text": "x", "contents": "y", "url": "z"},
+    {"_id": "b", "text": "x", "url": "z"},
+  ]
+  found = corpora.Corpus(write_jsonl(tmp_path / "c.jsonl", rows))
+  assert len(list(found)) == 2
+  assert list(found.unread.values()) == [1, 2]
+  assert "'url'" in list(found.unread)[1] or "url" in list(found.unread)[1]
+
+
 def test_integer_ids_and_other_names(tmp_path):
   rows = [{"docid": 7, "contents": "x"}, {"docid": 8, "contents": "y"}]
   for path in (

@@ -83,6 +83,37 @@ def test_another_corpus_or_model_is_refused(model, corpus, tmp_path):
   assert contents(tmp_path / "store") == before
 
 
+def test_killed_before_the_manifest_it_goes_on(model, corpus, tmp_path):
+  made = retriever.Retriever.load(model)
+  encode.encode(made, corpus, tmp_path / "whole")
+  for names in (["ids.txt"], ["ids.txt", "00000.npy"]):
+    folder = tmp_path / f"part{len(names)}"
+    folder.mkdir()
+    for name in names:
+      (folder / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    encode.encode(made, corpus, folder)
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+  "names",
+  [
+    ["vectors.npy"],
+    ["00000.npy"],
+    ["index.faiss", "ids.txt"],
+    [store.MANIFEST, "00000.npy"],  # A store that has no ids is another's.
+  ],
+)
+def test_vectors_that_it_did_not_make_are_left(model, corpus, names, tmp_path):
+  (tmp_path / "theirs").mkdir()
+  for name in names:
+    (tmp_path / "theirs" / name).write_text("theirs")
+  before = contents(tmp_path / "theirs")
+  with pytest.raises(faults.Fault, match="is no store of vectors"):
+    hybridret_jax.encode(model, corpus.path, tmp_path / "theirs", index=["npy"])
+  assert contents(tmp_path / "theirs") == before
+
+
 def test_nothing_foreign_is_written_among(model, corpus, tmp_path):
   (tmp_path / "mine").mkdir()
   (tmp_path / "mine" / "thesis.tex").touch()
