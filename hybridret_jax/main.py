@@ -7,12 +7,11 @@ import logging
 import os
 import pathlib
 import sys
-import threading
 import traceback
 from typing import Any, NoReturn
 
 from hybridret_jax.ground import arguments as words
-from hybridret_jax.ground import display, ends, faults, terminal
+from hybridret_jax.ground import ends, faults, logs, terminal, told
 
 if __name__ == "__main__":
   # Before any library takes the streams as they are, or opens a file.
@@ -21,7 +20,6 @@ if __name__ == "__main__":
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import app, flags  # noqa: E402
-from absl import logging as absl_logging  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
 from hybridret_jax import command_line  # noqa: E402
@@ -119,6 +117,13 @@ _INDEX = flags.DEFINE_list(
   "What else is written: npy (one file of all vectors), faiss, usearch, each"
   " index with its recall.",
 )
+_TIME_LIMIT = flags.DEFINE_float(
+  "time_limit",
+  None,
+  "Minutes after which the run saves, leaves with status 143, and waits to be"
+  " started again; it begins to a minute before.",
+  lower_bound=0,
+)
 _SIDE = flags.DEFINE_enum(
   "side", "passage", ["passage", "query"], "Whose prefix and length texts get."
 )
@@ -135,7 +140,7 @@ def main(argv: list[str]) -> None:
   arguments = argv[1:]
   mode = _MODE.value
   _check_flags(mode, arguments)
-  _quiet()
+  logs.quiet(flags.FLAGS["verbosity"].present > 0)
   _check_repeated(sys.argv[1:])
   _do(mode, arguments)
   why = terminal.lost()
@@ -171,30 +176,52 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     from hybridret_jax import dry_runs
     from hybridret_jax.parallel import hosts
 
-    told = dry_runs.told(mode, **_inputs(mode, arguments))
+    lines = dry_runs.told(mode, **_inputs(mode, arguments))
     if hosts.is_first():
-      print(told)
+      print(lines)
     return
   if mode == "plan":
     _plan()
     return
+  from hybridret_jax.parallel import hosts
+
+  limit = _TIME_LIMIT.value
+  with (
+    hosts.heeding(),
+    told.interruptible(),
+    told.within(None if limit is None else told.before(60 * limit)),
+  ):
+    _do_here(mode, _inputs(mode, arguments))
+
+
+def _do_here(mode: str | None, given: dict[str, Any]) -> None:
   from hybridret_jax import library
   from hybridret_jax.parallel import hosts
   from hybridret_jax.reporting import found
 
-  given = _inputs(mode, arguments)
   if mode == "search":
     rows = library.search(**given)
     if hosts.is_first():
       print(found.table(rows))
   elif mode == "report":
     library.compare(**given)
+  elif mode == "verify":
+    _verify(**given)
   elif mode == "encode":
-    told = library.encode(**given)
+    counts = library.encode(**given)
     if hosts.is_first():
-      print("\n".join(f"{what}: {found}" for what, found in told.items()))
+      print("\n".join(f"{what}: {found}" for what, found in counts.items()))
   else:
     getattr(library, mode or "in_turn")(**given)
+
+
+def _verify(folder: pathlib.Path) -> None:
+  from hybridret_jax.verbs import verify
+
+  found = verify.verify(folder)
+  print("\n".join(f"{x.state:<10} {x.place}: {x.about}" for x in found))
+  if any(x.state == verify.DAMAGED for x in found):
+    sys.exit(1)
 
 
 def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
@@ -202,6 +229,8 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
   if mode == "plan":
     return {"config": _CONFIG.value, "topology": _TOPOLOGY.value}
   workdir = pathlib.Path(str(_WORKDIR.value))
+  if mode == "verify":
+    return {"folder": workdir}
   if mode == "report":
     return {"runs": _RUNS.value, "out": workdir, "baseline": _BASELINE.value}
   if mode == "encode":
@@ -291,37 +320,6 @@ def _plan() -> None:
     sys.exit(1)
 
 
-def _quiet() -> None:
-  """Shows what this package says; of its libraries, warnings in a line."""
-  if not flags.FLAGS["verbosity"].present:
-    absl_logging.set_verbosity(absl_logging.WARNING)
-  ours = logging.getLogger("hybridret_jax")
-  ours.setLevel(logging.INFO)
-  ours.propagate = False
-  handler = logging.StreamHandler()
-  handler.setFormatter(_Visible("%(asctime)s %(message)s", "%H:%M:%S"))
-  ours.handlers = [handler]
-  theirs = logging.StreamHandler()
-  theirs.setFormatter(ends.FirstLine("%(levelname)s %(name)s: %(message)s"))
-  logging.getLogger().handlers = [theirs]
-  if not ends.wants_traceback():
-    # What threads and finalizers of libraries raise is no news of the run's.
-    threading.excepthook = lambda given: _keep(given.exc_value)
-    sys.unraisablehook = lambda given: _keep(given.exc_value)
-
-
-class _Visible(logging.Formatter):
-  """Our records: several lines may be, other control characters not."""
-
-  def format(self, record: logging.LogRecord) -> str:
-    return display.visible_lines(super().format(record))
-
-
-def _keep(error: BaseException | None) -> None:
-  if error is not None:
-    ends.keep("".join(traceback.format_exception(error)))
-
-
 def _end(error: BaseException) -> NoReturn:
   """Says in a line what ended the process, and ends it.
 
@@ -331,6 +329,11 @@ def _end(error: BaseException) -> NoReturn:
     traceback.print_exception(error)
   if isinstance(error, KeyboardInterrupt):
     text, status = "interrupted; the same command goes on", _INTERRUPTED
+  elif isinstance(error, told.ToldToEnd):
+    text, status = (
+      f"{error}; the same command goes on",
+      told.status(error.number),
+    )
   else:
     text, status = f"error: {ends.line(error)}", 1
   print(text, file=sys.stderr)
@@ -361,8 +364,11 @@ def run() -> None:
   except SystemExit:
     raise
   except BaseException as error:  # Panics of Rust are no Exceptions.
-    told = (KeyboardInterrupt, command_line.Usage, flags.Error, faults.Fault)
-    if isinstance(error, told) or flags.FLAGS.is_parsed():
+    ours = (
+      *(KeyboardInterrupt, told.ToldToEnd),
+      *(command_line.Usage, flags.Error, faults.Fault),
+    )
+    if isinstance(error, ours) or flags.FLAGS.is_parsed():
       _end(error)
     # ml_collections and config files raise what they like.
     print(

@@ -9,7 +9,7 @@ import os
 import pathlib
 from typing import Any
 
-from hybridret_jax.ground import faults, writing
+from hybridret_jax.ground import digests, faults, writing
 
 CONFIG = "config.json"
 MARK = "hybridret_jax.json"  # In an export.
@@ -194,8 +194,25 @@ def mark(folder: pathlib.Path, **about: Any) -> None:
     for path in folder.rglob("*")
     if path.is_file()
   )
-  text = json.dumps({"made_by": "hybridret_jax", **about, "files": files})
+  sha256 = {name: digests.of_file(folder / name) for name in files}
+  text = json.dumps(
+    {"made_by": "hybridret_jax", **about, "files": files, "sha256": sha256}
+  )
   writing.write(folder / MARK, text + "\n")
+
+
+def changed(export: pathlib.Path) -> list[str]:
+  """What of an export is not as it was written, a sentence a file."""
+  found = []
+  for name, sha256 in (marked(export) or {}).get("sha256", {}).items():
+    try:
+      now = digests.of_file(export / name)
+    except OSError as error:
+      found.append(f"{name}: {error.strerror or error}")
+      continue
+    if now != sha256:
+      found.append(f"{name}: not what was written (SHA-256 {now[:16]}…)")
+  return found
 
 
 def is_run(folder: pathlib.Path) -> bool:

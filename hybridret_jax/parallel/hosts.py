@@ -1,14 +1,17 @@
 """Processes: joining a job, and arrays that lie across its processes."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
+
+from hybridret_jax.ground import told
 
 ADDRESS = "JAX_COORDINATOR_ADDRESS"
 COUNT = "JAX_NUM_PROCESSES"
@@ -92,9 +95,24 @@ def preempted(step: int) -> bool:
 
   True at one and the same step in every process once one of them has had
   SIGTERM, which is what clusters send before they take a machine away. To be
-  asked after every step. A process alone ends by the signal itself.
+  asked after every step. Of a process alone, whether it `told` of a signal.
   """
+  if told.number() is not None:
+    return True
   return multihost_utils.reached_preemption_sync_point(step)
+
+
+@contextlib.contextmanager
+def heeding() -> Iterator[None]:
+  """Has a process alone note what tells it to end, as `told` does.
+
+  In a job it is JAX that notes SIGTERM, and `preempted` where all agree.
+  """
+  if jax.distributed.is_initialized() or job(os.environ) is not None:
+    yield
+    return
+  with told.heeding():
+    yield
 
 
 def part(sharding: NamedSharding) -> tuple[int, int]:

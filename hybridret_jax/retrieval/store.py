@@ -127,6 +127,18 @@ def open_store(
   return Store(folder, contents, shards)
 
 
+def of_folder(folder: pathlib.Path) -> Store:
+  """The store that lies in a folder, whatever it is of.
+
+  Raises:
+    ValueError: its manifest is damaged.
+  """
+  held = _read_manifest(folder / MANIFEST)
+  if held is None:
+    raise ValueError(f"{folder / MANIFEST} is damaged; encode anew")
+  return Store(folder, *held)
+
+
 def missing(store: Store) -> list[int]:
   """Numbers of the shards to encode: unfinished, or `damaged`."""
   bad = damaged(store)

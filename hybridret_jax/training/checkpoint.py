@@ -7,6 +7,7 @@ clean and delete nothing, and bear that checkpoints come and go meanwhile.
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 import shutil
@@ -19,8 +20,10 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from hybridret_jax.ground import faults
-from hybridret_jax.training import checkpoint_folder
+from hybridret_jax.parallel import hosts
+from hybridret_jax.training import checkpoint_digests, checkpoint_folder
 
+_LOG = logging.getLogger(__name__)
 _FIGURE = "figure"
 _METRICS = pathlib.Path("metrics", "metrics")
 # What every checkpoint has.
@@ -47,17 +50,30 @@ class Saved:
   figure: float | None
 
 
+@dataclasses.dataclass(frozen=True)
+class Folder:
+  """A run's checkpoints, open to be written.
+
+  Attributes:
+    orbax: what writes and reads them.
+    digests: what hashes them once they are written.
+  """
+
+  orbax: ocp.training.Checkpointer
+  digests: checkpoint_digests.Writer
+
+
 @contextlib.contextmanager
-def open_folder(
-  folder: pathlib.Path, *, keep: int = 2
-) -> Iterator[ocp.training.Checkpointer]:
+def open_folder(folder: pathlib.Path, *, keep: int = 2) -> Iterator[Folder]:
   """Opens a run's checkpoints to write; the last `keep` and the best one stay.
 
   For the one process, or job, that trains: what others left unfinished there
-  is removed.
+  is removed. A newest checkpoint that is damaged is named and set aside, and
+  the one before it is the newest.
 
   Raises:
-    Fault: the folder cannot be read or written.
+    Fault: the folder cannot be read or written, or no checkpoint in it is
+      whole.
   """
   # Orbax's own policies do not meet its protocols in the eyes of a checker.
   decisions: Any = ocp.training.save_decision_policies
@@ -70,6 +86,8 @@ def open_folder(
   ):
     if jax.process_index() == 0:
       _remove_half_deleted(folder)
+      _set_damaged_aside(folder)
+    hosts.sync("looked at checkpoints")
     with checkpoint_folder.telling(folder, "opened"):
       checkpoints = ocp.training.Checkpointer(
         str(plain),
@@ -86,24 +104,28 @@ def open_folder(
         ),
         cleanup_tmp_directories=True,
       )
+    opened = Folder(checkpoints, checkpoint_digests.Writer(folder))
     try:
-      yield checkpoints
+      yield opened
     except BaseException:
       # What ended the run is told, not what its last save met.
       with contextlib.suppress(Exception):
         checkpoints.close()
+      opened.digests.close()
       raise
     with checkpoint_folder.telling(folder, "written"):
       checkpoints.close()
+    opened.digests.close()
 
 
 def save(
-  checkpoints: ocp.training.Checkpointer,
+  checkpoints: Folder,
   state: Any,
   *,
   step: int,
   figure: float | None = None,
   notes: dict[str, Any] | None = None,
+  again: bool = False,
 ) -> None:
   """Saves in the background; a checkpoint appears whole or not at all.
 
@@ -114,6 +136,7 @@ def save(
     figure: the figure that the best checkpoint is chosen by, if it was
       evaluated at this step.
     notes: small JSON values to find again beside the state.
+    again: whether it takes the place of a checkpoint of this step.
 
   Raises:
     Fault: this save, or the one before it, could not be written.
@@ -122,12 +145,14 @@ def save(
   if figure is not None:
     metrics[_FIGURE] = figure
   with checkpoint_folder.telling(_folder(checkpoints), "written"):
-    checkpoints.save_async(step, state, metrics=metrics)
+    checkpoints.orbax.save_async(step, state, metrics=metrics, overwrite=again)
+    if again:
+      checkpoints.orbax.wait()
+  if hosts.is_first():
+    checkpoints.digests.follow(step)
 
 
-def read_back(
-  checkpoints: ocp.training.Checkpointer, state: Any, *, step: int
-) -> None:
+def read_back(checkpoints: Folder, state: Any, *, step: int) -> None:
   """Reads a checkpoint that was just saved, and compares it.
 
   The save ends first. Of a state above 256 MiB the smallest arrays are read
@@ -153,10 +178,10 @@ def read_back(
     ],
   )
   with checkpoint_folder.telling(folder, "written"):
-    checkpoints.wait()
+    checkpoints.orbax.wait()
   with checkpoint_folder.telling(folder / str(step), "read back"):
     found = jax.tree.leaves(
-      checkpoints.load(step, abstract),
+      checkpoints.orbax.load(step, abstract),
       is_leaf=lambda x: x is ocp.PLACEHOLDER,
     )
   for index in wanted:
@@ -168,9 +193,7 @@ def read_back(
       )
 
 
-def restore(
-  checkpoints: ocp.training.Checkpointer, state: Any, *, step: int | None = None
-) -> Any:
+def restore(checkpoints: Folder, state: Any, *, step: int | None = None) -> Any:
   """The newest checkpoint, or that of `step`, laid out like `state`.
 
   Returns `state` itself if there is no checkpoint at all. A save that is under
@@ -180,30 +203,30 @@ def restore(
     Fault: it is damaged.
   """
   folder = _folder(checkpoints)
+  orbax = checkpoints.orbax
   with checkpoint_folder.telling(folder, "written"):
-    checkpoints.wait()
-  if checkpoints.latest is None:
+    orbax.wait()
+  if orbax.latest is None:
     return state
-  step = checkpoints.latest.step if step is None else step
+  step = orbax.latest.step if step is None else step
   with checkpoint_folder.telling(folder / str(step), "read"):
-    return checkpoints.load(step, jax.tree.map(_abstract, state))
+    return orbax.load(step, jax.tree.map(_abstract, state))
 
 
-def notes(checkpoints: ocp.training.Checkpointer) -> dict[str, Any]:
+def notes(checkpoints: Folder) -> dict[str, Any]:
   """What stands beside the newest checkpoint; empty if there is none."""
-  latest: Any = checkpoints.latest
+  latest: Any = checkpoints.orbax.latest
   return {**((latest.metrics if latest else None) or {})}
 
 
-def best_step(checkpoints: ocp.training.Checkpointer) -> int | None:
+def best_step(checkpoints: Folder) -> int | None:
   """Step of the best evaluated checkpoint, else of the newest, else None."""
-  if checkpoints.latest is None:
+  orbax = checkpoints.orbax
+  if orbax.latest is None:
     return None
-  evaluated = [
-    c for c in checkpoints.checkpoints if _FIGURE in (c.metrics or {})
-  ]
+  evaluated = [c for c in orbax.checkpoints if _FIGURE in (c.metrics or {})]
   if not evaluated:
-    return checkpoints.latest.step
+    return orbax.latest.step
   return max(evaluated, key=lambda c: (_figure(c.metrics), c.step)).step
 
 
@@ -232,16 +255,17 @@ def best(found: Sequence[Saved]) -> Saved | None:
 def read_best(folder: pathlib.Path, state: Any) -> tuple[Any, Saved] | None:
   """The best checkpoint laid out like `state`, and which it is; reads only.
 
-  None where there is no checkpoint. One that is removed while it is read, by
-  the run that writes it, is given up for the one that is best then. The
-  processes of a job choose together.
+  None where there is no checkpoint. One that is damaged is named, and the best
+  of the others taken. One that is removed while it is read, by the run that
+  writes it, is given up for the one that is best then. The processes of a job
+  choose together.
 
   Raises:
-    Fault: a checkpoint that stays is damaged.
+    Fault: no checkpoint is whole.
   """
   with checkpoint_folder.plain(folder) as plain:
     for trial in range(_TRIES):
-      chosen = _together(best(saved(folder)))
+      chosen = _together(_best_whole(folder) if hosts.is_first() else None)
       if chosen is None:
         return None
       try:
@@ -260,6 +284,61 @@ def read_best(folder: pathlib.Path, state: Any) -> tuple[Any, Saved] | None:
           if best(saved(folder)) == chosen and trial:
             raise
   return None
+
+
+def _best_whole(folder: pathlib.Path) -> Saved | None:
+  """The best checkpoint that is not known to be damaged."""
+  found, problems = saved(folder), []
+  while chosen := best(found):
+    place = folder / str(chosen.step)
+    problem = checkpoint_digests.problem(place)
+    if problem is None or not place.is_dir():
+      return chosen
+    problems.append(f"{place}: {problem}")
+    _LOG.warning("%s: damaged, and not used.", problems[-1])
+    found = [one for one in found if one != chosen]
+  if problems:
+    raise _none_is_whole(folder, problems)
+  return None
+
+
+def _set_damaged_aside(folder: pathlib.Path) -> None:
+  """Has a checkpoint be the newest that is not known to be damaged.
+
+  Raises:
+    Fault: there are checkpoints, and all are damaged; they stay as they are.
+  """
+  problems = {}
+  for _, place in reversed(checkpoint_folder.steps(folder)):
+    problem = (
+      "its files are not all there, or its notes cannot be read"
+      if _metrics(place) is None
+      else checkpoint_digests.problem(place)
+    )
+    if problem is None:
+      break
+    problems[place] = problem
+  else:
+    if problems:
+      told = [f"{place}: {problem}" for place, problem in problems.items()]
+      raise _none_is_whole(folder, told)
+  for place, problem in problems.items():
+    aside = checkpoint_digests.set_aside(place)
+    _LOG.warning(
+      "%s: damaged: %s. It lies in %s now, and the run goes on from the"
+      " checkpoint before.",
+      place,
+      problem,
+      aside.name,
+    )
+
+
+def _none_is_whole(folder, problems) -> faults.Fault:
+  return faults.Fault(
+    folder,
+    f"every checkpoint there is damaged ({'; '.join(problems)})",
+    "bring one back, or train in another --workdir",
+  )
 
 
 def _together(chosen: Saved | None) -> Saved | None:
@@ -297,8 +376,8 @@ def _remove_half_deleted(folder: pathlib.Path) -> None:
       shutil.rmtree(place, ignore_errors=True)
 
 
-def _folder(checkpoints: ocp.training.Checkpointer) -> pathlib.Path:
-  return pathlib.Path(os.path.realpath(str(checkpoints.directory)))
+def _folder(checkpoints: Folder) -> pathlib.Path:
+  return pathlib.Path(os.path.realpath(str(checkpoints.orbax.directory)))
 
 
 def _abstract(leaf):

@@ -1,7 +1,9 @@
 """Trains a dual encoder with hybrid batches: the loop, top to bottom."""
 
+import dataclasses
 import logging
 import pathlib
+import signal
 from typing import Any
 
 import jax
@@ -19,6 +21,7 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.data import pipeline, sources
+from hybridret_jax.ground import told
 from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import throughput, training_log
@@ -27,6 +30,27 @@ from hybridret_jax.training import checkpoint, loss, meter
 from hybridret_jax.training import state as states
 
 _LOG = logging.getLogger(__name__)
+# A note on a checkpoint whose evaluation was due and was interrupted.
+_UNJUDGED = "unjudged"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Best:
+  """The best figure so far, and the evaluations since."""
+
+  figure: float | None
+  since: int
+
+  def after(self, figure: float) -> "_Best":
+    if self.figure is None or figure > self.figure:
+      return _Best(figure, 0)
+    return _Best(self.figure, self.since + 1)
+
+  def ends(self, patience: int) -> bool:
+    return bool(patience) and self.since >= patience
+
+  def notes(self) -> dict[str, Any]:
+    return {"best": self.figure, "since_best": self.since}
 
 
 def train(
@@ -41,19 +65,37 @@ def train(
     workdir: folder of the run.
     inputs: what was read of the config's sources and tasks, if anything was.
 
+  Told to end by SIGTERM or SIGINT, it saves the step that is done; an
+  evaluation that was under way is made by the run that goes on. A second signal
+  ends the process at once.
+
   Raises:
     ValueError: the config does not fit its data or the run in `workdir`.
     FloatingPointError: the loss is no number any more; the step is named.
+    SystemExit: with 143 or 130: the process was told to end, and what is done
+      is saved.
   """
-  run = runs.Run.to_train(config, workdir, inputs)
-  config, mesh, made = run.config, run.mesh, run.model
-  data = training_data.make(config, run.corpus, made.tokenizer)
-  run_folder.describe(config, data)
-  if _is_over(config, workdir):
-    return
-  prepared = train_step.make(config, made, mesh, shortest=data.layout.shortest)
-  state = prepared.create(made.pretrained(seed=config.seed))
-  validate = _validator(run, data.held)
+  with hosts.heeding():
+    try:
+      _train(config, workdir, inputs)
+    except told.ToldToEnd as end:
+      _LOG.info("Told to end; nothing was done since the last checkpoint.")
+      raise SystemExit(told.status(end.number)) from None
+
+
+def _train(config, workdir, inputs) -> None:
+  with told.interruptible():
+    run = runs.Run.to_train(config, workdir, inputs)
+    config, mesh, made = run.config, run.mesh, run.model
+    data = training_data.make(config, run.corpus, made.tokenizer)
+    run_folder.describe(config, data)
+    if _is_over(config, workdir):
+      return
+    prepared = train_step.make(
+      config, made, mesh, shortest=data.layout.shortest
+    )
+    state = prepared.create(made.pretrained(seed=config.seed))
+    validate = _validator(run, data.held)
   total, every = config.train.steps, config.train
   label = loss.label(config.loss.same_group)
   with (
@@ -62,11 +104,12 @@ def train(
     ) as checkpoints,
     meshes.use(mesh),
   ):
-    state = states.TrainState(
-      **checkpoint.restore(checkpoints, states.saved(state))
-    )
+    with told.interruptible():
+      state = states.TrainState(
+        **checkpoint.restore(checkpoints, states.saved(state))
+      )
     notes = checkpoint.notes(checkpoints)
-    best, since_best = notes.get("best"), notes.get("since_best", 0)
+    best = _Best(notes.get("best"), notes.get("since_best", 0))
     start, checked = int(state.step), False
     log = training_log.TrainingLog(workdir, start_step=start)
     bar = training_log.progress(total, start=start, name="train")
@@ -76,9 +119,24 @@ def train(
     )
     flops = train_cost.counter(config, made.module, mesh)
     with log, bar, steps_meter:
-      if start == 0 and validate and every.evaluate_every:
-        _, found = validate(states.judged(state))
-        log.write(0, found)
+      is_new = start == 0 or notes.get(_UNJUDGED)
+      if validate and every.evaluate_every and is_new:
+        with told.interruptible():
+          figure, found = validate(states.judged(state))
+        log.write(start, found)
+        if start:
+          best = best.after(figure)
+          checkpoint.save(
+            checkpoints,
+            states.saved(state),
+            step=start,
+            figure=figure,
+            notes=best.notes(),
+            again=True,
+          )
+      if start and best.ends(every.patience):
+        _tell_of_patience(start, best)
+        return
       part, parts = hosts.part(meshes.rows_sharding(mesh))
       batches = pipeline.batches(
         data.composer,
@@ -116,19 +174,23 @@ def train(
             loss=f"{record['train/loss']:.3f}",
             pairs_s=f"{record['train/pairs_per_second']:.1f}",
           )
-        figure = None
+        figure, unjudged = None, {}
         if (
           validate
           and every.evaluate_every
           and (_due(done, every.evaluate_every, total))
         ):
           steps_meter.settle()
-          figure, found = validate(states.judged(state))
-          log.write(done, found)
-          steps_meter.restart()
-          improved = best is None or figure > best
-          best, since_best = (figure, 0) if improved else (best, since_best + 1)
-        stop = bool(every.patience) and since_best >= every.patience
+          try:
+            with told.interruptible():
+              figure, found = validate(states.judged(state))
+          except told.ToldToEnd:
+            unjudged = {_UNJUDGED: True}
+          else:
+            log.write(done, found)
+            steps_meter.restart()
+            best = best.after(figure)
+        stop = best.ends(every.patience)
         told_to_end = hosts.preempted(done)
         if (
           figure is not None
@@ -142,7 +204,7 @@ def train(
             states.saved(state),
             step=done,
             figure=figure,
-            notes={"best": best, "since_best": since_best},
+            notes=best.notes() | unjudged,
           )
           if not checked:
             checkpoint.read_back(checkpoints, states.saved(state), step=done)
@@ -151,20 +213,24 @@ def train(
             throughput.save(workdir, steps_meter.card())
         if told_to_end:
           _LOG.info("Told to end; step %d is saved.", done)
-          raise SystemExit(143)  # As of a process that SIGTERM ends.
+          raise SystemExit(told.status(told.number() or signal.SIGTERM))
         if stop:
-          _LOG.info(
-            "Stopped at step %d: no better figure in %d evaluations.",
-            done,
-            since_best,
-          )
+          _tell_of_patience(done, best)
           break
+
+
+def _tell_of_patience(step: int, best: _Best) -> None:
+  _LOG.info(
+    "Stopped at step %d: no better figure in %d evaluations.", step, best.since
+  )
 
 
 def _is_over(config, workdir) -> bool:
   """Whether nothing is left to train; says so."""
   found = checkpoint.saved(workdir / "checkpoints")
   if not found:
+    return False
+  if found[-1].notes.get(_UNJUDGED):
     return False
   step, patience = found[-1].step, config.train.patience
   if step >= config.train.steps:

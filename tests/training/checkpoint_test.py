@@ -23,7 +23,7 @@ def test_the_last_and_the_best_stay(tmp_path):
         notes={"best": 0.9},
       )
   with checkpoint.open_folder(tmp_path / "c", keep=2) as checkpoints:
-    assert [c.step for c in checkpoints.checkpoints] == [2, 4, 5]
+    assert [c.step for c in checkpoints.orbax.checkpoints] == [2, 4, 5]
     assert checkpoint.best_step(checkpoints) == 2
     assert checkpoint.notes(checkpoints) == {"best": 0.9}
     like = {"w": jnp.zeros(3)}
@@ -129,14 +129,15 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
   for path in (folder / "1" / "state").rglob("*"):
     if path.is_file():
       path.write_bytes(b"")
-  with pytest.raises(faults.Fault, match="/c/1: cannot be read") as caught:
+  said = "every checkpoint there is damaged .*c/1: state"
+  with pytest.raises(faults.Fault, match=said) as caught:
     checkpoint.read_best(folder, {"w": jnp.zeros(3)})
   assert "\n" not in str(caught.value)
   with (
-    checkpoint.open_folder(folder) as checkpoints,
-    pytest.raises(faults.Fault, match="/c/1: cannot be read"),
+    pytest.raises(faults.Fault, match=said),
+    checkpoint.open_folder(folder),
   ):
-    checkpoint.restore(checkpoints, {"w": jnp.zeros(3)})
+    pytest.fail("was opened")
 
 
 def test_what_a_kill_left_of_a_removed_checkpoint_is_gone(tmp_path):
@@ -145,7 +146,7 @@ def test_what_a_kill_left_of_a_removed_checkpoint_is_gone(tmp_path):
   (folder / "1" / "metrics" / "metrics").unlink()
   assert [c.step for c in checkpoint.saved(folder)] == [2]
   with checkpoint.open_folder(folder) as checkpoints:
-    assert [c.step for c in checkpoints.checkpoints] == [2]
+    assert [c.step for c in checkpoints.orbax.checkpoints] == [2]
   assert not (folder / "1").exists()
 
 
