@@ -7,6 +7,7 @@ validation on held-out blocks: train, evaluate and export in seconds.
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -115,8 +116,7 @@ def run(
     prefix: what starts it, such as setpriv with its arguments.
     options: of `subprocess.run`; variables of `env` are added to these.
   """
-  environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-  environment |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **QUICK}
+  environment = _environment()
   for key, value in options.pop("env", {}).items():
     if value is None:
       environment.pop(key, None)
@@ -130,6 +130,19 @@ def run(
     env=environment,
     **{"capture_output": True, "text": True, "errors": "replace"} | options,
     check=False,
+  )
+
+
+def start(arguments: list[str]) -> subprocess.Popen:
+  """The command, begun on the CPU; what it says is dropped."""
+  return subprocess.Popen(
+    [sys.executable, "-m", "hybridret_jax.main", *arguments],
+    cwd=ROOT,
+    env=_environment(),
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+    # Where the caller ignores SIGINT, a child would too.
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
 
 
@@ -152,6 +165,15 @@ def outcome(workdir: pathlib.Path) -> dict[str, Any]:
     str(path.relative_to(workdir)): path.read_bytes().hex() for path in files
   }
   return {"systems": saved["systems"], "files": bytes_of}
+
+
+def _environment() -> dict[str, str]:
+  environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+  return environment | {
+    "PYTHONPATH": str(ROOT),
+    "HF_HUB_OFFLINE": "1",
+    **QUICK,
+  }
 
 
 def _write(path: pathlib.Path, records: list[dict[str, Any]]) -> None:
