@@ -191,7 +191,8 @@ def test_every_requirement_has_its_tested_version():
 
   lines = (ROOT / "constraints.txt").read_text().splitlines()
   pins = [line for line in lines if not line.startswith("#")]
-  assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+  form = r'[\w.-]+==[\w.]+(; python_version (<|>=) "3\.\d+")?'
+  assert all(re.fullmatch(form, pin) for pin in pins)
   pinned = {key(pin.split("==")[0]) for pin in pins}
   needed = re.findall(
     r'"([A-Za-z][\w-]*)(?:\[\w+\])?>=', (ROOT / "setup.py").read_text()
