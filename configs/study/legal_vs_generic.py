@@ -77,6 +77,12 @@ def get_config():
   )
   config.claims = (
     *claims.of_the_paper("primary", fixed=(("domain", "generic"),)),
+    *claims.left_out(
+      "primary",
+      fixed=(("domain", "legal"),),
+      where="After legal fine-tuning",
+      prefix="legal_",
+    ),
     *of_the_question(),
   )
   config.notes = (

@@ -3,8 +3,8 @@
 A claim says that a figure of cells `a` is greater or less than that of `b`
 ("greater", "less"), at least as good up to a margin ("at_least"), or the same
 up to a margin ("same"). It is written before the runs; what decides it is in
-`verdict`. With `contrast` it is about a - b at one level of an axis minus a - b
-at another.
+`verdicts`. With `contrast` it is about a - b at one level of an axis minus
+a - b at another.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,11 +13,14 @@ from typing import Any
 import ml_collections
 
 from hybridret_jax.assembly import systems
-from hybridret_jax.retrieval import non_inferiority
-from hybridret_jax.study import comparisons, design, figure_names, outcomes
+from hybridret_jax.study import (
+  comparisons,
+  design,
+  figure_names,
+  outcomes,
+  verdicts,
+)
 
-DIRECTED = {"greater": 1, "less": -1}
-RULES = (*DIRECTED, "at_least", "same")
 _KEYS = ("id", "claim", "source", "grid", "task", "figure", "a", "b", "rule")
 
 
@@ -52,9 +55,6 @@ def judge(
 ) -> list[dict[str, Any]]:
   """Every claim with its estimate, tests and verdict, as plain data.
 
-  Holm's method adjusts p over the claims with rules greater and less; at_least
-  and same rest on their own one-sided tests.
-
   Args:
     study: what was found.
     config: of the study.
@@ -74,72 +74,8 @@ def judge(
     )
     row = {key: claim[key] for key in _KEYS if key not in ("a", "b")}
     row |= {"level": level, "margin": claim.get("margin")} | found
-    row |= {"one_sided": None, "p_holm": None}
-    if claim["rule"] not in DIRECTED and found["by_seed"]:
-      row["one_sided"] = one_sided(
-        list(found["by_seed"].values()),
-        claim["rule"],
-        claim["margin"],
-        level=level,
-        lower_is_better=figure_names.better(figure, 1.0) < 0,
-      )
-    rows.append(row)
-  comparisons.put_holm([x for x in rows if x["rule"] in DIRECTED])
-  return [row | {"verdict": verdict(row)} for row in rows]
-
-
-def one_sided(
-  differences: list[float],
-  rule: str,
-  margin: float,
-  *,
-  level: float,
-  lower_is_better: bool,
-) -> dict[str, Any]:
-  """The non-inferiority test, both ways for the rule "same", as plain data.
-
-  Keys: `low` and `high`, each a one-sided bound at `level`, of a - b, or of
-  b - a where lower is better and the rule "at_least"; `p`; and `verdict`.
-  """
-  sign = -1 if lower_is_better and rule == "at_least" else 1
-  values = [sign * x for x in differences]
-  made = non_inferiority.of_seeds(values, margin, level=level)
-  found = {
-    key: getattr(made, key) for key in ("low", "high", "p", "verdict", "margin")
-  }
-  if rule == "same":
-    other = non_inferiority.of_seeds([-x for x in values], margin, level=level)
-    verdicts = {made.verdict, other.verdict}
-    if made.p is not None and other.p is not None:
-      found["p"] = max(made.p, other.p)
-    # Whether the difference is outside is `verdict`'s to say.
-    found["verdict"] = "supported" if verdicts == {"supported"} else "undecided"
-  return found
-
-
-def verdict(row: Mapping[str, Any]) -> str:
-  """What paired seeds say of a claim.
-
-  "greater" and "less": supported if p after Holm is at most 1 - level and the
-  mean has that sign; not supported if the interval lies wholly on the other
-  side of 0, or of the margin that would matter where one is given. "at_least":
-  as `non_inferiority.of_seeds`. "same": supported if a is at least b and b at
-  least a, not supported if the interval lies wholly outside the margins. Else,
-  and with fewer than two seeds, undecided.
-  """
-  if row["low"] is None:
-    return "undecided"
-  rule, margin = row["rule"], row["margin"] or 0.0
-  low, high = row["low"], row["high"]
-  if rule in DIRECTED:
-    sign = DIRECTED[rule]
-    if row["p_holm"] <= 1 - row["level"] and sign * row["difference"] > 0:
-      return "supported"
-    best = high if sign > 0 else -low
-    return "not supported" if best < margin else "undecided"
-  if rule == "same" and (low > margin or high < -margin):
-    return "not supported"
-  return row["one_sided"]["verdict"]
+    rows.append(row | {"one_sided": verdicts.one_sided(row)})
+  return verdicts.settled(rows)
 
 
 def _contrast(
@@ -251,9 +187,13 @@ def _check_level(
 def _check_rule(claim: Mapping[str, Any], place: str) -> None:
   rule, margin = claim["rule"], claim.get("margin")
   level = float(claim.get("level", comparisons.LEVEL))
-  if rule not in RULES:
-    raise ValueError(f"{place}: rule {rule!r}; use one of {', '.join(RULES)}")
-  if (rule not in DIRECTED or margin is not None) and not (margin or 0) > 0:
+  if rule not in verdicts.RULES:
+    raise ValueError(
+      f"{place}: rule {rule!r}; use one of {', '.join(verdicts.RULES)}"
+    )
+  if (rule not in verdicts.DIRECTED or margin is not None) and not (
+    margin or 0
+  ) > 0:
     raise ValueError(
       f"{place}: margin {margin} is not positive; set what may be lost, such as"
       " 0.01, before looking at the figures"

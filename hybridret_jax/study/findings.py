@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hybridret_jax.reporting import documents, tables, throughput
-from hybridret_jax.study import cell_tables, figure_names
+from hybridret_jax.study import cell_tables, figure_names, verdicts
 
 _RULES = {
   "greater": "greater",
@@ -17,18 +17,21 @@ _RULES = {
   "same": "the same, up to {margin}",
 }
 _NAMED = 12  # Missing cells, at most; of more it is said how many.
-_DIRECTED = ("greater", "less")
 _GROUP_HEADS = ("Significant", "Median p", "Interval")
 CLAIMS_NOTE = (
-  "Rules were written before the runs. The estimate is the mean difference"
-  " a − b over paired seeds, with its t interval. “Greater” and “less” are"
-  " supported if p, of a paired t test and adjusted by Holm's method over these"
-  " claims, is at most {alpha} and the difference has that sign; not supported"
-  " if the interval lies wholly on the other side of 0, or of the margin that"
-  " would matter where one is given; else undecided. “At least as good” and"
-  " “the same” rest on one-sided t tests against the margin, which are not"
-  " adjusted; for rank distance, where less is better, the bound of the first"
-  " is of b − a. Fewer than two seeds decide nothing."
+  "What failed stands first. The difference is the mean of a − b over paired"
+  " seeds, with its t interval; beside it the interval that resampling whole"
+  " clusters of questions gives. “Greater” and “less” are supported if p, of a"
+  " paired t test and adjusted by Holm's method over all these claims, is at"
+  " most {alpha} and the difference has that sign, and if clusters say so too"
+  " (p likewise adjusted); not supported if both intervals lie wholly on the"
+  " other side of 0, or of the margin that would matter where one is given."
+  " “At least as good” and “the same” rest on one-sided t tests against the"
+  " margin, adjusted with the others, and on the clusters' interval; for rank"
+  " distance, where less is better, the bound of the first is of b − a."
+  " What holds over seeds but not over clusters holds “over seeds only”: seeds"
+  " vary the order of the data and nothing else. Fewer than three seeds decide"
+  " nothing."
 )
 GROUPS_NOTE = (
   "By question group: the same difference between the checkpoints of each seed,"
@@ -42,22 +45,26 @@ GROUPS_NOTE = (
 def claims(study: Mapping[str, Any]) -> list[documents.Table]:
   """Every claim with its verdict, and what that rests on; none without any."""
   rows, reasons = [], []
-  for claim in study["claims"]:
+  ordered = sorted(
+    study["claims"], key=lambda x: verdicts.ORDER.index(x["verdict"])
+  )
+  for claim in ordered:
     figure, margin = claim["figure"], claim["margin"]
     rule = _RULES[claim["rule"]].format(margin=margin and f"{margin:g}")
-    if claim["rule"] in _DIRECTED and margin:
+    if claim["rule"] in verdicts.DIRECTED and margin:
       rule += f", {margin:g} would matter"
     alone = claim["one_sided"] or {}
     rows.append(
       [
         claim["claim"],
-        claim["verdict"],
         claim["source"],
         f"{claim['task']}: {figure_names.title(figure)}",
         rule,
         figure_names.signed(figure, claim["difference"]),
         figure_names.interval(figure, (claim["low"], claim["high"])),
+        _groups(figure, claim)[-1],
         _seeds(claim),
+        claim["verdict"],
       ]
     )
     reasons.append(
@@ -73,11 +80,11 @@ def claims(study: Mapping[str, Any]) -> list[documents.Table]:
     return []
   levels = {claim["level"] for claim in study["claims"]}
   alpha = ", ".join(f"{1 - level:.3g}" for level in sorted(levels))
-  heads = ["Claim", "Verdict", "Source", "Figure", "Rule"]
-  heads += ["Difference", "Interval", "Seeds"]
+  heads = ["Claim", "Source", "Figure", "Rule", "Difference"]
+  heads += ["Interval (seeds)", "Interval (clusters)", "Seeds", "Verdict"]
   note = CLAIMS_NOTE.format(alpha=alpha)
   return [
-    documents.Table("Claims", note, heads, rows, words=5, prose=True),
+    documents.Table("Claims", note, heads, rows, words=4, prose=True),
     documents.Table(
       "What the verdicts rest on",
       GROUPS_NOTE,

@@ -17,11 +17,17 @@ from hybridret_jax.reporting import (
   results,
   tables,
 )
-from hybridret_jax.study import cell_tables, figure_names, findings, plots
+from hybridret_jax.study import (
+  cell_tables,
+  figure_names,
+  findings,
+  plots,
+  verdicts,
+)
 
 _PACKAGE = "hybridret_jax.study"
 # A cell that is one of them is coloured; the word itself says it.
-_VERDICTS = ("supported", "not supported", "undecided")
+_VERDICTS = verdicts.ORDER
 
 
 def render(study: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hybridret_jax.reporting import results
-from hybridret_jax.study import alpha, claims, comparisons, design, summary
+from hybridret_jax.study import alpha, design, summary, verdicts
 
 FILE = "study.json"
 # A start judged on another machine; what is beyond is another model.
@@ -194,10 +194,7 @@ def _claims(mine, chosen) -> list[dict[str, Any]]:
     dict(chosen[claim["grid"]]["claims"][place])
     for place, claim in enumerate(mine["claims"])
   ]
-  directed = [x for x in rows if x["rule"] in claims.DIRECTED]
-  if len({id(chosen[x["grid"]]) for x in directed}) > 1:
-    comparisons.put_holm(directed)
-  return [row | {"verdict": claims.verdict(row)} for row in rows]
+  return verdicts.settled(rows)
 
 
 def _tests(parts, chosen) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from hybridret_jax.study import (
   figure_names,
   joining,
   outcomes,
+  rejudging,
   report_files,
   summary,
 )
@@ -53,6 +54,9 @@ def write(
   """
   found = collect(config, finished)
   if parts:
+    parts = {
+      place: rejudging.judged(config, part) for place, part in parts.items()
+    }
     found = _rounded(joining.join(design.cells(config), found, parts))
   page = report_files.save(out, found)
   _LOG.info("%s: %d cells", page, found["finished"])

@@ -83,6 +83,9 @@ def verdict(differences, **given):
     ([0.05], "greater", None, "undecided"),
     ([0.05], "at_least", 0.01, "undecided"),
     ([0.0, 0.0], "same", 0.01, "undecided"),
+    # Two seeds leave one degree of freedom, and decide nothing.
+    (0.05 + CLOSE[:2], "greater", None, "undecided"),
+    (0.05 + CLOSE[:2], "at_least", 0.01, "undecided"),
   ],
 )
 def test_a_rule_decides(differences, rule, margin, wanted):
@@ -117,15 +120,20 @@ def test_numbers_are_those_of_scipy():
   assert least["one_sided"]["p"] == pytest.approx(above.pvalue)
   low = above.confidence_interval(0.9).low
   assert least["one_sided"]["low"] == pytest.approx(low)
-  assert least["p_holm"] is None
   sides = [
     stats.ttest_1samp(sign * differences, -0.03, alternative="greater").pvalue
     for sign in (1, -1)
   ]
   assert same["one_sided"]["p"] == pytest.approx(max(sides))
+  deciding = [greater["p"], least["one_sided"]["p"], same["one_sided"]["p"]]
+  order = np.argsort(deciding)
+  factors = np.arange(3, 0, -1)
+  made = np.maximum.accumulate(factors * np.array(deciding)[order])
+  found = np.array([row["p_holm"] for row in (greater, least, same)])[order]
+  assert found == pytest.approx(np.minimum(made, 1))
 
 
-def test_holm_is_over_greater_and_less():
+def test_holm_is_over_all_claims():
   differences = 0.01 + APART / 8
   names = [f"claim {number}" for number in range(4)]
   p = stats.ttest_1samp(differences, 0.0).pvalue
@@ -136,8 +144,12 @@ def test_holm_is_over_greater_and_less():
     # Has no figures, so it is no test.
     made_study.claim("absent", task="other"),
   )
-  assert [x["p_holm"] for x in rows[:4]] == [pytest.approx(min(1, 4 * p))] * 4
-  assert rows[4]["p_holm"] is rows[5]["p_holm"] is None
+  least = rows[4]["one_sided"]["p"]
+  assert least < p
+  assert rows[4]["p_holm"] == pytest.approx(min(1, 5 * least))
+  others = max(min(1, 5 * least), min(1, 4 * p))
+  assert [x["p_holm"] for x in rows[:4]] == [pytest.approx(others)] * 4
+  assert rows[5]["p_holm"] is None
   assert rows[5]["verdict"] == "undecided"
 
 
