@@ -163,8 +163,7 @@ def _tokenizer(
       place,
       lower_case=said.lower_case,
       types=shape.type_vocab_size,
-      # Only BERT's own class counts a pair's segments.
-      second_type=int(not shape.position_offset),
+      second_type=shape.architecture.second_type(shape),
     )
     for place in places
   ]

@@ -1,12 +1,11 @@
 """Attention that stays inside the segments of a packed row."""
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from hybridret_jax.models import kernels
+from hybridret_jax.models import kernels, windows
 from hybridret_jax.models.dense import kept
 
 IMPLEMENTATIONS = ("auto", "xla", "splash", "cudnn")
@@ -52,7 +51,9 @@ def attend(
   segments_RL: jax.Array,
   *,
   implementation: str = "xla",
-  drop: Callable[[jax.Array], jax.Array] | None = None,
+  window: int | None = None,
+  causal: bool = False,
+  drop: windows.Drop = None,
 ) -> jax.Array:
   """Softmax attention in which a token sees only its own segment.
 
@@ -60,49 +61,51 @@ def attend(
     q_RHLK: queries of R rows, H heads, L tokens and K units a head.
     k_RHLK: keys, the same shape.
     v_RHLK: values, the same shape.
-    segments_RL: segment number of each token; padding is a segment of its own.
+    segments_RL: segment number of each token, from 0; padding is a segment of
+      its own. A segment's tokens stand side by side.
     implementation: "xla"; "splash", the TPU kernel of jax's Pallas operations
-      (rows shorter than its block go through "xla"); "cudnn".
-    drop: dropout of the probabilities, [R, H, L, L] to the same shape; with
-      "xla" only.
+      (rows shorter than its block go through "xla"); "cudnn" (a window goes
+      through "xla": cuDNN knows none that looks to both sides).
+    window: tokens that a token sees to either side; None for all.
+    causal: whether it sees none that come after it.
+    drop: (probabilities, block=) -> the same with dropout; the block is a
+      number where only some queries' are given, else None; "xla" only.
 
   Returns:
     The mixed values, [R, H, L, K], in the dtype of `v_RHLK`, under the name
-    that `dense.kept` gives; scores and softmax are float32 at least.
+    that `dense.kept` gives; scores and softmax are float32 at least. No array
+    has L x L numbers where there is a window, or where rows are long.
   """
-  if (
-    implementation == "splash" and not segments_RL.shape[1] % kernels.SPLASH_ROW
-  ):
-    return _kept(
-      kernels.split(kernels.splash, q_RHLK, k_RHLK, v_RHLK, segments_RL)
-    )
-  if implementation == "cudnn":
-    return _kept(
-      kernels.split(kernels.cudnn, q_RHLK, k_RHLK, v_RHLK, segments_RL)
-    )
+  length = segments_RL.shape[1]
+  if implementation == "splash" and not length % kernels.SPLASH_ROW:
+    kernel = kernels.splash_of(window, causal)
+    return _kept(kernels.split(kernel, q_RHLK, k_RHLK, v_RHLK, segments_RL))
+  if implementation == "cudnn" and window is None:
+    kernel = kernels.cudnn_of(causal)
+    return _kept(kernels.split(kernel, q_RHLK, k_RHLK, v_RHLK, segments_RL))
   # Scaled where it is small, masked by a sum and divided after the mix, so that
   # as few passes as can be go over what has R x H x L x L numbers.
-  wide = jnp.promote_types(q_RHLK.dtype, jnp.float32)
-  scores_RHLM = jnp.einsum(
-    "rhlk,rhmk->rhlm",
-    q_RHLK * q_RHLK.shape[-1] ** -0.5,
-    k_RHLK,
-    preferred_element_type=wide,
-  )
-  same_RLM = segments_RL[:, :, None] == segments_RL[:, None, :]
-  masked_RLM = jnp.where(same_RLM, 0.0, -1e9).astype(wide)
-  scores_RHLM += masked_RLM[:, None]
-  # Any number in its place gives the same, so it has no gradient.
-  highest_RHL1 = jax.lax.stop_gradient(scores_RHLM.max(-1, keepdims=True))
-  weights_RHLM = jnp.exp(scores_RHLM - highest_RHL1)
-  sums_RHL1 = weights_RHLM.sum(-1, keepdims=True)
-  weights_RHLM = weights_RHLM.astype(v_RHLK.dtype)
-  if drop is not None:
-    weights_RHLM = drop(weights_RHLM)
-  mixed_RHLK = jnp.einsum(
-    "rhlm,rhmk->rhlk", weights_RHLM, v_RHLK, preferred_element_type=wide
-  )
-  return _divide(mixed_RHLK, sums_RHL1, v_RHLK.dtype)
+  inputs = q_RHLK * q_RHLK.shape[-1] ** -0.5, k_RHLK, v_RHLK, segments_RL
+  if span(length, window) < length:
+    assert window is not None
+    parts = windows.mix(*inputs, window=window, causal=causal, drop=drop)
+  elif length > windows.LONG:
+    parts = windows.mix_long(*inputs, window=window, causal=causal, drop=drop)
+  else:
+    place_L = jnp.arange(length)
+    seen = windows.seen(
+      segments_RL, segments_RL, place_L, place_L, window, causal
+    )
+    drop = drop and functools.partial(drop, block=None)
+    parts = windows.mix_block(*inputs[:3], seen[:, None], drop)
+  return _divide(*parts, v_RHLK.dtype)
+
+
+def span(length: int, window: int | None) -> int:
+  """Keys that "xla" scores for each query in rows of a length."""
+  if window is None:
+    return length
+  return min(3 * windows.block(window), length)
 
 
 def _kept(mixed_RHLK):

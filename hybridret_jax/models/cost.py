@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from hybridret_jax.models import dual_encoder
+from hybridret_jax.models import attention, dual_encoder
 
 _BACKWARD = 2  # A product has two gradients, each a product of its size.
 # Square score matrices beside the one of queries and passages.
@@ -22,14 +22,16 @@ class Work:
 
   Attributes:
     tokens: that go through the dense layers.
-    attended: (query, key) pairs that attention scores: the sum of squared
-      lengths, of the texts or of the rows.
+    attended: (query, key) pairs that attention scores in a layer that sees all
+      of a text: the sum of squared lengths, of the texts or of the rows.
     texts: vectors that the head makes.
+    rows: (number, length) of rows as they are run; empty of texts alone.
   """
 
   tokens: int
   attended: int
   texts: int
+  rows: tuple[tuple[int, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +65,12 @@ def executed(rows: Sequence[Any], *, texts: int) -> Work:
     texts: vectors that come out; where the batch is split into slices, each
       slice makes all.
   """
-  shapes = [tier[0].shape for tier in rows]
+  shapes = tuple(tier[0].shape for tier in rows)
   return Work(
     tokens=sum(rows * length for rows, length in shapes),
     attended=sum(rows * length**2 for rows, length in shapes),
     texts=texts,
+    rows=shapes,
   )
 
 
@@ -85,8 +88,9 @@ def train_step(
 ) -> Flops:
   """FLOPs of embedding a pack and of the way back; `loss` is apart.
 
-  Frozen parts are counted as if they learnt. What a fused attention kernel
-  computes again inside itself is not counted.
+  Frozen parts are counted as if they learnt. What attention computes again
+  inside itself, in a fused kernel or in rows of more than `windows.LONG`
+  tokens, is not counted.
 
   Args:
     module: the dual encoder; `encoder.remat` says what is recomputed.
@@ -153,12 +157,25 @@ def loss(
 def _dense(module, work):
   """Query, key, value and output projections and the MLP, of all layers."""
   config = module.encoder
-  width = config.hidden_size
-  weights = 4 * width**2 + 2 * width * config.mlp_size
-  return 2 * config.num_layers * work.tokens * weights
+  products = config.architecture.products(config)
+  return 2 * config.num_layers * work.tokens * products
 
 
 def _attention(module, work):
   """Scores and mix of all heads, of all layers."""
   config = module.encoder
-  return 2 * config.num_layers * work.attended * 2 * config.hidden_size
+  width = config.num_heads * config.architecture.head_size(config)
+  pairs = sum(_pairs(work, kind.window) for kind in config.kinds)
+  return 2 * pairs * 2 * width
+
+
+def _pairs(work, window):
+  """Of a layer; of texts whose lengths are not known, the most it can be."""
+  if window is None:
+    return work.attended
+  if work.rows:
+    return sum(
+      rows * length * attention.span(length, window)
+      for rows, length in work.rows
+    )
+  return min(work.attended, work.tokens * (2 * window + 1))

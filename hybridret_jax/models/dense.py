@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from hybridret_jax.parallel import mesh as meshes
@@ -24,12 +25,14 @@ class Dense(nn.Module):
     dtype: in which factors are multiplied and the output comes; sums are
       float32 at least, and so are the gradients of the parameters.
     param_dtype: of the parameters.
+    bias: whether there is one.
   """
 
   features: int
   axes: tuple[str | None, str | None]
   dtype: Any
   param_dtype: Any
+  bias: bool = True
 
   def __call__(self, x_TD):
     kernel_DF, bias_F = self.weights(x_TD.shape[-1])
@@ -37,14 +40,17 @@ class Dense(nn.Module):
 
   @nn.compact
   def weights(self, width: int) -> tuple[Any, Any]:
-    """(kernel_DF, bias_F) of a layer over vectors of a width."""
+    """(kernel_DF, bias_F) of a layer over vectors of a width; maybe no bias."""
     initializers = nn.initializers
-    return self.param(
+    kernel_DF = self.param(
       "kernel",
       nn.with_logical_partitioning(initializers.normal(0.02), self.axes),
       (width, self.features),
       self.param_dtype,
-    ), self.param(
+    )
+    if not self.bias:
+      return kernel_DF, None
+    return kernel_DF, self.param(
       "bias",
       nn.with_logical_partitioning(initializers.zeros, self.axes[1:]),
       (self.features,),
@@ -53,7 +59,7 @@ class Dense(nn.Module):
 
 
 def side_by_side(layers: Sequence[Dense], x_TD: jax.Array) -> list[jax.Array]:
-  """What each layer makes of x_TD, in one product.
+  """What each layer makes of x_TD, in one product; all have biases or none.
 
   Where the mesh splits heads over devices, in a product each: side by side,
   the kernels' splits would not be the whole's.
@@ -61,11 +67,16 @@ def side_by_side(layers: Sequence[Dense], x_TD: jax.Array) -> list[jax.Array]:
   if meshes.splits_heads():
     return [layer(x_TD) for layer in layers]
   weights = [layer.weights(x_TD.shape[-1]) for layer in layers]
-  kernel_DF, bias_F = (
-    jnp.concatenate(parts, axis=-1) for parts in zip(*weights, strict=True)
+  kernels, biases = zip(*weights, strict=True)
+  bias_F = (
+    None
+    if any(bias is None for bias in biases)
+    else jnp.concatenate(biases, axis=-1)
   )
+  kernel_DF = jnp.concatenate(kernels, axis=-1)
   y_TF = _affine(x_TD.astype(layers[0].dtype), kernel_DF, bias_F)
-  return jnp.split(y_TF, len(layers), axis=1)
+  ends = np.cumsum([layer.features for layer in layers])
+  return jnp.split(y_TF, ends[:-1], axis=1)
 
 
 def kept(x: jax.Array, name: str = SAVED) -> jax.Array:
@@ -120,7 +131,9 @@ product.defvjp(_forward, _backward)
 
 def _affine(x_TD, kernel_DF, bias_F):
   y_TF = product(x_TD, kernel_DF)
-  return kept((y_TF + bias_F.astype(y_TF.dtype)[None]).astype(x_TD.dtype))
+  if bias_F is not None:
+    y_TF += bias_F.astype(y_TF.dtype)[None]
+  return kept(y_TF.astype(x_TD.dtype))
 
 
 def _over_tokens(x_TD, dy_TF):

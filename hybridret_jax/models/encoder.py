@@ -1,17 +1,16 @@
-"""One transformer encoder for BERT, LaBSE and XLM-R, over packed rows."""
+"""A transformer encoder over packed rows: its shape, and its layers in turn."""
 
 import dataclasses
-import functools
-import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from hybridret_jax.models import attention
 from hybridret_jax.models import dense as denses
-from hybridret_jax.parallel import mesh as meshes
+from hybridret_jax.models import layers
+from hybridret_jax.models.encoders import bert
+from hybridret_jax.models.encoders.architecture import Architecture, Kind
 
 # One length of rows: ids_RL, segments_RL, positions_RL, text_index_RL, row_R;
 # and types_RL where some token has a type other than 0.
@@ -21,14 +20,15 @@ Tier = tuple[jax.Array, ...]
 # mixed and the outputs of dense layers (scores and gelu are computed again);
 # its input only.
 REMATS = ("none", "dense", "full")
-_INPUT = "layer_input"
-_UNTYPED = 5  # Arrays of a tier whose tokens all have type 0.
 VOCAB_MULTIPLE = 128  # 250,002 pieces do not divide by 4 or 8 devices.
 
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
-  """Shape and numerics of an encoder; the defaults are XLM-R base's."""
+  """Shape and numerics of an encoder; the defaults are XLM-R base's.
+
+  `architecture` says what the encoder is, and has what only that one needs.
+  """
 
   vocab_size: int = 250_002
   hidden_size: int = 768
@@ -45,10 +45,12 @@ class EncoderConfig:
   param_dtype: str = "float32"
   remat: str = "dense"
   attention: str = "xla"  # attention.choose says which.
+  architecture: Architecture = bert.Bert()
 
   def __post_init__(self):
     if self.remat not in REMATS:
       raise ValueError(f"remat {self.remat!r} is not one of {REMATS}")
+    self.architecture.check(self)
 
   @property
   def table_size(self) -> int:
@@ -59,6 +61,11 @@ class EncoderConfig:
   def max_length(self) -> int:
     """Longest text in tokens, special ones included."""
     return self.max_positions - self.position_offset
+
+  @property
+  def kinds(self) -> tuple[Kind, ...]:
+    """The kind of each layer."""
+    return self.architecture.kinds(self)
 
 
 class Encoder(nn.Module):
@@ -85,218 +92,141 @@ class Encoder(nn.Module):
     """
     config = self.config
     if token_vectors is None:
-      table_VD = self._table("tokens", config.table_size, "vocab")
-      token_vectors = table_VD[_line([tier[0] for tier in rows])]
-    positions_T = _line([tier[2] for tier in rows]) + config.position_offset
-    positions_PD = self._table("positions", config.max_positions, None)
-    types_KD = self._table("types", config.type_vocab_size, None)
-    # Looked up, then rounded: a gradient adds up in the table's own dtype.
-    types_TD = types_KD[:1]
-    if len(rows[0]) > _UNTYPED:
-      types_TD = types_KD[_line([tier[_UNTYPED] for tier in rows])]
-    x_TD = token_vectors + positions_PD[positions_T] + types_TD
-    x_TD = _norm(config, "norm")(x_TD).astype(config.dtype)
-    inside = tuple((tier[1], tier[4]) for tier in rows)
+      table_VD = layers.Table(
+        config.table_size,
+        config.hidden_size,
+        "vocab",
+        config.param_dtype,
+        name="tokens",
+      )()
+      token_vectors = table_VD[layers.line([tier[0] for tier in rows])]
+    x_TD = config.architecture.embed(config, token_vectors, rows)
+    tokens = _tokens(config, rows)
     if not deterministic and config.dropout:
-      x_TD = _drop_line(x_TD, inside, config.dropout, self.make_rng("dropout"))
-    layer = Layer
-    if config.remat != "none":
-      policies = jax.checkpoint_policies
-      layer = nn.remat(
-        Layer,
-        prevent_cse=False,  # The scan keeps the two computations apart.
-        static_argnums=(3,),
-        policy=policies.save_only_these_names(
-          _INPUT, *((denses.SAVED,) if config.remat == "dense" else ())
-        ),
+      x_TD = layers.drop_line(
+        x_TD, tokens, config.dropout, self.make_rng("dropout")
       )
-    x_TD, _ = nn.scan(
-      layer,
-      length=config.num_layers,
-      variable_axes={"params": 0},
-      split_rngs={"params": True, "dropout": True},
-      in_axes=(nn.broadcast,) * 2,  # pyright: ignore[reportArgumentType]
-      metadata_params={nn.PARTITION_NAME: "layers"},
-    )(config, name="layers")(x_TD, inside, deterministic)
-    return x_TD
+    x_TD = self._in_turn(x_TD, tokens, deterministic)
+    return config.architecture.finish(config, x_TD)
 
-  def _table(self, name, rows, axis):
-    return Table(
-      rows,
-      self.config.hidden_size,
-      axis,
-      self.config.param_dtype,
-      name=name,
-    )()
-
-
-class Table(nn.Module):
-  """A table of vectors, one row a token, a position or a type."""
-
-  rows: int
-  width: int
-  axis: str | None
-  param_dtype: str
-
-  @nn.compact
-  def __call__(self) -> Any:
-    return self.param(
-      "embedding",
-      _named(nn.initializers.normal(0.02), self.axis, None),
-      (self.rows, self.width),
-      self.param_dtype,
-    )
-
-
-class Layer(nn.Module):
-  """One post-norm layer; carries `x_TD`, the tokens of all rows in a line."""
-
-  config: EncoderConfig
-
-  @nn.compact
-  def __call__(self, x_TD, inside, deterministic):
+  def _in_turn(self, x_TD, tokens, deterministic):
+    """All layers. Those of one kind are one loop, and make all parameters."""
     config = self.config
-    width = config.hidden_size
-
-    def layer(features, axes, name):
-      return denses.Dense(
-        features, axes, config.dtype, config.param_dtype, name=name
-      )
-
-    def drop_line(y_TD):
-      if deterministic or not config.dropout:
-        return y_TD
-      key = self.make_rng("dropout")
-      return _drop_line(y_TD, inside, config.dropout, key)
-
-    x_TD = denses.kept(x_TD, _INPUT)
-    # Dense layers see tokens in one line: XLA's CPU product is slow when a
-    # backward pass contracts over two axes.
-    qkv_TD = denses.side_by_side(
-      [
-        layer(width, ("embed", "heads"), name)
-        for name in ("query", "key", "value")
-      ],
-      x_TD,
-    )
-    key = None
-    if not deterministic and config.attention_dropout:
-      key = self.make_rng("dropout")
-    mixed_TD = _attend(qkv_TD, inside, config, key)
-    y_TD = drop_line(
-      layer(width, ("heads", "embed"), "attention_out")(mixed_TD)
-    )
-    x_TD = _norm(config, "attention_norm")(x_TD + y_TD).astype(config.dtype)
-
-    y_TF = layer(config.mlp_size, ("embed", "mlp"), "mlp_in")(x_TD)
-    y_TF = gelu(y_TF).astype(config.dtype)
-    y_TD = drop_line(layer(width, ("mlp", "embed"), "mlp_out")(y_TF))
-    x_TD = _norm(config, "mlp_norm")(x_TD + y_TD).astype(config.dtype)
-    return meshes.keep_rows_apart(x_TD), None
+    if len(set(config.kinds)) == 1 or self.is_initializing():
+      layer = config.architecture.layer
+      if config.remat != "none":
+        layer = nn.remat(
+          layer,
+          prevent_cse=False,  # The scan keeps the two computations apart.
+          static_argnums=(3,),
+          policy=_kept(config),
+        )
+      x_TD, _ = nn.scan(
+        layer,
+        length=config.num_layers,
+        variable_axes={"params": 0},
+        split_rngs={"params": True, "dropout": True},
+        in_axes=(nn.broadcast,) * 2,  # pyright: ignore[reportArgumentType]
+        metadata_params={nn.PARTITION_NAME: "layers"},
+      )(config, config.kinds[-1], name="layers")(x_TD, tokens, deterministic)
+      return x_TD
+    keys = None
+    if not deterministic:
+      keys = jax.random.split(self.make_rng("dropout"), config.num_layers)
+    params = nn.unbox(self.get_variable("params", "layers"))
+    return alternate(config, params, x_TD, tokens, keys)
 
 
-def gelu(x: jax.Array) -> jax.Array:
-  """Gaussian error linear units by erf, in float32 at least.
-
-  `jax.nn.gelu` takes erfc, which costs several times as much on a CPU.
-  Source: Hendrycks and Gimpel, arXiv 1606.08415, section 2.
-  """
-  x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-  return 0.5 * x * (1 + _erf(x * 0.5**0.5))
-
-
-@jax.custom_jvp
-def _erf(x: jax.Array) -> jax.Array:
-  """The error function, whose derivative every JAX takes under `shard_map`.
-
-  That of JAX 0.12 stops there: its polynomial meets constants that vary on no
-  axis (`Primitive polynomial requires varying manual axes to match`).
-  """
-  return jax.lax.erf(x)
-
-
-@_erf.defjvp
-def _erf_jvp(primals, tangents):
-  (x,), (dx,) = primals, tangents
-  return _erf(x), 2 / math.sqrt(math.pi) * (dx * jnp.exp(-jnp.square(x)))
-
-
-def _attend(qkv_TD, inside, config, key):
-  """Attention in each tier's rows; all tiers' tokens in a line."""
-  mixed, start = [], 0
-  for segments_RL, row_R in inside:
-    (rows, length), heads = segments_RL.shape, config.num_heads
-    end = start + rows * length
-    q_RHLK, k_RHLK, v_RHLK = (
-      x_TD[start:end].reshape(rows, length, heads, -1).swapaxes(1, 2)
-      for x_TD in qkv_TD
-    )
-    drop = None
-    if key is not None:
-      drop = functools.partial(
-        drop_rows, rate=config.attention_dropout, key=key, row_R=row_R
-      )
-    mixed_RHLK = attention.attend(
-      q_RHLK,
-      k_RHLK,
-      v_RHLK,
-      segments_RL,
-      implementation=config.attention,
-      drop=drop,
-    )
-    mixed.append(
-      mixed_RHLK.swapaxes(1, 2).reshape(end - start, config.hidden_size)
-    )
-    start = end
-  return jnp.concatenate(mixed) if len(mixed) > 1 else mixed[0]
-
-
-def _drop_line(x_TD, inside, rate, key):
-  """Dropout of tokens in a line, row by row."""
-  dropped, start = [], 0
-  for segments_RL, row_R in inside:
-    end = start + segments_RL.size
-    x_RLD = x_TD[start:end].reshape(*segments_RL.shape, -1)
-    dropped.append(drop_rows(x_RLD, rate, key, row_R).reshape(end - start, -1))
-    start = end
-  return jnp.concatenate(dropped)
-
-
-def drop_rows(
-  x_RLD: jax.Array, rate: float, key: jax.Array, row_R: jax.Array
+def alternate(
+  config: EncoderConfig,
+  stacked: Any,
+  x_TD: jax.Array,
+  tokens: layers.Tokens,
+  keys_L: jax.Array | None,
 ) -> jax.Array:
-  """Dropout whose mask follows from the key and each row's global number.
+  """Layers of several kinds in turn; what repeats of them is one loop.
 
-  Neither the number of rows, nor a chunk, nor a device changes what a row
-  draws. `rate` is kept to 1/65,536.
+  Args:
+    config: of the encoder.
+    stacked: parameters of all layers, along their leading axis.
+    x_TD: what the first layer takes.
+    tokens: of the line.
+    keys_L: of each layer's dropout; None for none.
   """
-
-  def keep(row):
-    bits = jax.random.bits(
-      jax.random.fold_in(key, row), x_RLD.shape[1:], jnp.uint16
+  for start, pattern, repeats in runs(config.kinds):
+    steps = [
+      _step(config, kind, tokens, looped=repeats > 1) for kind in pattern
+    ]
+    count = len(pattern)
+    some = jax.tree.map(
+      lambda x, at=start, count=count, repeats=repeats: x[
+        at : at + count * repeats
+      ].reshape(repeats, count, *x.shape[1:]),
+      (stacked, keys_L),
     )
-    return bits >= round(rate * 65536)
 
-  scale = jnp.asarray(1 / (1 - rate), x_RLD.dtype)
-  return jnp.where(jax.vmap(keep)(row_R), x_RLD * scale, 0)
+    def group(x_TD, group, steps=steps):
+      for i, step in enumerate(steps):
+        x_TD = step(x_TD, *jax.tree.map(lambda x, i=i: x[i], group))
+      return x_TD, None
+
+    if repeats > 1:
+      x_TD, _ = jax.lax.scan(group, x_TD, some)
+    else:
+      x_TD, _ = group(x_TD, jax.tree.map(lambda x: x[0], some))
+  return x_TD
 
 
-def _line(arrays):
-  return jnp.concatenate([array.reshape(-1) for array in arrays])
+def runs(
+  kinds: Sequence[Kind],
+) -> list[tuple[int, tuple[Kind, ...], int]]:
+  """(first layer, kinds that repeat, how often) of each stretch of layers."""
+  found, start = [], 0
+  while start < len(kinds):
+    pattern, repeats = kinds[start : start + 1], 1
+    for size in range(1, (len(kinds) - start) // 2 + 1):
+      these, times = kinds[start : start + size], 1
+      while kinds[start + times * size :][:size] == these:
+        times += 1
+      if times > 1 and times * size > repeats * len(pattern):
+        pattern, repeats = these, times
+    found.append((start, tuple(pattern), repeats))
+    start += repeats * len(pattern)
+  return found
 
 
-def _named(initializer, *axes):
-  return nn.with_logical_partitioning(initializer, axes)
+def _step(config, kind, tokens, *, looped) -> Callable[..., jax.Array]:
+  """(x_TD, a layer's parameters, its key) -> x_TD."""
+  layer = config.architecture.layer(config, kind, parent=None)
+
+  def step(x_TD, params, key):
+    rngs = {} if key is None else {"dropout": key}
+    return layer.apply(
+      {"params": params}, x_TD, tokens, key is None, rngs=rngs
+    )[0]
+
+  if config.remat == "none":
+    return step
+  # What stands in no loop would be taken for what was computed before.
+  return jax.checkpoint(step, prevent_cse=not looped, policy=_kept(config))
 
 
-def _norm(config, name):
-  wide = jnp.promote_types(config.dtype, jnp.float32)
-  return nn.LayerNorm(
-    config.layer_norm_eps,
-    name=name,
-    dtype=wide,
-    param_dtype=config.param_dtype,
-    use_fast_variance=False,
-    scale_init=_named(nn.initializers.ones, "embed"),
-    bias_init=_named(nn.initializers.zeros, "embed"),
+def _kept(config):
+  names = (denses.SAVED,) if config.remat == "dense" else ()
+  return jax.checkpoint_policies.save_only_these_names(layers.INPUT, *names)
+
+
+def _tokens(config, rows):
+  thetas = {kind.theta for kind in config.kinds if kind.theta is not None}
+  positions_T = layers.line([tier[2] for tier in rows])
+  return layers.Tokens(
+    tiers=tuple((tier[1], tier[4]) for tier in rows),
+    rotary={
+      theta: layers.angles(
+        positions_T,
+        config.architecture.frequencies(config, theta),
+        config.dtype,
+      )
+      for theta in sorted(thetas)
+    },
   )

@@ -100,25 +100,15 @@ def write(
 
 
 def _their_config(config, pad_id):
-  bert = config.position_offset == 0
   return {
-    "architectures": ["BertModel" if bert else "XLMRobertaModel"],
-    "model_type": "bert" if bert else "xlm-roberta",
     "vocab_size": config.vocab_size,
     "hidden_size": config.hidden_size,
     "num_hidden_layers": config.num_layers,
     "num_attention_heads": config.num_heads,
     "intermediate_size": config.mlp_size,
     "max_position_embeddings": config.max_positions,
-    "type_vocab_size": config.type_vocab_size,
-    "layer_norm_eps": config.layer_norm_eps,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": config.dropout,
-    "attention_probs_dropout_prob": config.attention_dropout,
-    "position_embedding_type": "absolute",
-    "initializer_range": 0.02,
-    "pad_token_id": pad_id,
     "dtype": _DTYPE,
+    **config.architecture.their_config(config, pad_id),
   }
 
 

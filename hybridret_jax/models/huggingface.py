@@ -195,7 +195,7 @@ def _tower_tensors(folder, abstract, config):
     if said.linear and said.linear.width == width:
       heads["projection"] = _dense(said.linear, shapes)
   for value in (
-    *(tensors[name] for name in weights.used(tensors)),
+    *(tensors[name] for name in weights.used(tensors, config)),
     *(value for head in heads.values() for value in head if value is not None),
   ):
     value.check()

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from hybridret_jax.models import windows
 from hybridret_jax.parallel import collectives
 from hybridret_jax.parallel import mesh as meshes
 
@@ -20,6 +21,8 @@ def splash(
   v_RHLK: jax.Array,
   segments_RL: jax.Array,
   *,
+  window: int | None = None,
+  causal: bool = False,
   interpret: bool = False,
 ) -> jax.Array:
   """`attention.attend` by the splash kernel of jax's Pallas operations.
@@ -29,14 +32,18 @@ def splash(
     k_RHLK: likewise.
     v_RHLK: likewise.
     segments_RL: likewise.
+    window: likewise; blocks that no window touches are left out.
+    causal: likewise.
     interpret: runs the kernel without a TPU, slowly.
   """
   from jax.experimental.pallas.ops.tpu import splash_attention
 
   _, heads, length, units = q_RHLK.shape
-  mask = splash_attention.MultiHeadMask(
-    [splash_attention.FullMask((length, length))] * heads
-  )
+  square, ahead = (length, length), 0 if causal else window
+  one = splash_attention.FullMask(square)
+  if causal or window is not None:
+    one = splash_attention.LocalMask(square, (window, ahead), offset=0)
+  mask = splash_attention.MultiHeadMask([one] * heads)
   block = next(b for b in (512, 256, SPLASH_ROW) if not length % b)
   names = ("q", "kv", "kv_compute", "q_dkv", "kv_dkv", "kv_dkv_compute")
   sizes: dict[str, Any] = {
@@ -65,6 +72,7 @@ def dot_product(
   segments_RL: jax.Array,
   *,
   implementation: str,
+  causal: bool = False,
 ) -> jax.Array:
   """`attention.attend` by `jax.nn.dot_product_attention`.
 
@@ -74,19 +82,32 @@ def dot_product(
     v_RHLK: likewise.
     segments_RL: likewise.
     implementation: "cudnn", on GPUs, or "xla".
+    causal: likewise.
   """
-  same_R1LM = segments_RL[:, None, :, None] == segments_RL[:, None, None, :]
+  place_L = jnp.arange(segments_RL.shape[1])
+  seen_RLM = windows.seen(
+    segments_RL, segments_RL, place_L, place_L, None, causal
+  )
   mixed_RLHK = jax.nn.dot_product_attention(  # pyright: ignore[reportCallIssue]
     q_RHLK.swapaxes(1, 2),
     k_RHLK.swapaxes(1, 2),
     v_RHLK.swapaxes(1, 2),
-    mask=same_R1LM,
+    mask=seen_RLM[:, None],
     implementation=implementation,  # pyright: ignore[reportArgumentType]
   )
   return mixed_RLHK.swapaxes(1, 2)
 
 
-cudnn = functools.partial(dot_product, implementation="cudnn")
+@functools.cache
+def splash_of(window: int | None, causal: bool) -> Callable[..., jax.Array]:
+  """`splash` for `split`: one object for equal settings."""
+  return functools.partial(splash, window=window, causal=causal)
+
+
+@functools.cache
+def cudnn_of(causal: bool) -> Callable[..., jax.Array]:
+  """`dot_product` by cuDNN for `split`: one object for equal settings."""
+  return functools.partial(dot_product, implementation="cudnn", causal=causal)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -105,7 +126,7 @@ def split(
   gradients, which JAX would have to follow through both, are stated.
 
   Args:
-    kernel: `splash`, `cudnn` or the like; one object for equal programs.
+    kernel: `splash_of`, `cudnn_of` or the like; one object for equal programs.
     q_RHLK: see `attention.attend`.
     k_RHLK: likewise.
     v_RHLK: likewise.

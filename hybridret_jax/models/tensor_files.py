@@ -73,7 +73,8 @@ class Tensor:
 def of_folder(folder: pathlib.Path) -> dict[str, Tensor]:
   """The tensors of a folder's model, under canonical names.
 
-  Canonical: without `roberta.` or `bert.`, layer norms as weight and bias.
+  Canonical: without `roberta.`, `bert.`, `model.` or `new.`, layer norms as
+  weight and bias.
   Where there is an index, it alone names the files; others are left alone, and
   that is said.
 
@@ -98,15 +99,23 @@ def of_folder(folder: pathlib.Path) -> dict[str, Tensor]:
     )
   tensors: dict[str, Tensor] = {}
   for name, tensor in found.items():
-    canonical = _canonical(name)
-    if canonical in tensors:
+    ours = canonical(name)
+    if ours in tensors:
       raise faults.Fault(
         tensor.path,
-        f"{name} and {tensors[canonical].name} are both {canonical}",
+        f"{name} and {tensors[ours].name} are both {ours}",
         "keep the one that is meant",
       )
-    tensors[canonical] = tensor
+    tensors[ours] = tensor
   return tensors
+
+
+def canonical(name: str) -> str:
+  """A tensor's name without its model's, norms as weight and bias."""
+  name = re.sub(r"^(roberta|bert|model|new)\.", "", name)
+  return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+    "LayerNorm.beta", "LayerNorm.bias"
+  )
 
 
 def files(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -223,10 +232,3 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
     raise faults.Fault(
       path, f"cannot be read as safetensors ({error})", _AGAIN
     ) from error
-
-
-def _canonical(name):
-  name = re.sub(r"^(roberta|bert)\.", "", name)
-  return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
-    "LayerNorm.beta", "LayerNorm.bias"
-  )

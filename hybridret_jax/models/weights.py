@@ -1,6 +1,5 @@
 """The table of weight names, ours and Hugging Face's, used both ways."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,35 +8,7 @@ import numpy as np
 
 from hybridret_jax.models import encoder
 
-_ATTENTION = "encoder.layer.{}.attention."
-# Our parameter -> theirs; `{}` is the layer, stacked on our leading axis.
-_NAMES = {
-  "tokens/embedding": "embeddings.word_embeddings.weight",
-  "positions/embedding": "embeddings.position_embeddings.weight",
-  "types/embedding": "embeddings.token_type_embeddings.weight",
-  "norm/scale": "embeddings.LayerNorm.weight",
-  "norm/bias": "embeddings.LayerNorm.bias",
-  "layers/query/kernel": _ATTENTION + "self.query.weight",
-  "layers/query/bias": _ATTENTION + "self.query.bias",
-  "layers/key/kernel": _ATTENTION + "self.key.weight",
-  "layers/key/bias": _ATTENTION + "self.key.bias",
-  "layers/value/kernel": _ATTENTION + "self.value.weight",
-  "layers/value/bias": _ATTENTION + "self.value.bias",
-  "layers/attention_out/kernel": _ATTENTION + "output.dense.weight",
-  "layers/attention_out/bias": _ATTENTION + "output.dense.bias",
-  "layers/attention_norm/scale": _ATTENTION + "output.LayerNorm.weight",
-  "layers/attention_norm/bias": _ATTENTION + "output.LayerNorm.bias",
-  "layers/mlp_in/kernel": "encoder.layer.{}.intermediate.dense.weight",
-  "layers/mlp_in/bias": "encoder.layer.{}.intermediate.dense.bias",
-  "layers/mlp_out/kernel": "encoder.layer.{}.output.dense.weight",
-  "layers/mlp_out/bias": "encoder.layer.{}.output.dense.bias",
-  "layers/mlp_norm/scale": "encoder.layer.{}.output.LayerNorm.weight",
-  "layers/mlp_norm/bias": "encoder.layer.{}.output.LayerNorm.bias",
-}
 _SHOWN = 10  # Problems that are listed.
-_UNUSED = re.compile(
-  r"(lm_head|cls|classifier|qa_outputs|pooler)\.|.*position_ids$"
-)
 
 
 def from_tensors(
@@ -56,21 +27,23 @@ def from_tensors(
     ValueError: as `check`; nothing was read then.
   """
   check(tensors, abstract, config)
+  sources = config.architecture.sources(config)
 
   def fill(path, leaf):
     ours = jax.tree_util.keystr(path, simple=True, separator="/")
-    theirs, shape = _NAMES[ours], leaf.shape
-    if "{}" in theirs:
-      layers = (tensors[theirs.format(i)] for i in range(shape[0]))
-      stacked = np.empty(shape, np.float32)
-      for i, x in enumerate(layers):
-        value = np.asarray(x, np.float32)
-        stacked[i] = value.T if ours.endswith("/kernel") else value
-      return stacked
-    value = np.asarray(tensors[theirs], np.float32)
-    if ours == "tokens/embedding":
-      return np.pad(value, ((0, shape[0] - len(value)), (0, 0)))
-    return value
+    source, shape = sources[ours], leaf.shape
+    if "{}" not in source.name:
+      value = np.asarray(tensors[source.name], np.float32)
+      if ours == "tokens/embedding":
+        return np.pad(value, ((0, shape[0] - len(value)), (0, 0)))
+      return value
+    # Where a layer has none, a scale of 1 and a bias of 0 change nothing.
+    stacked = np.full(shape, float(ours.endswith("/scale")), np.float32)
+    for i in range(source.first, shape[0]):
+      value = np.asarray(tensors[source.name.format(i)], np.float32)
+      value = np.split(value, source.parts)[source.part]
+      stacked[i] = value.T if ours.endswith("/kernel") else value
+    return stacked
 
   return jax.tree_util.tree_map_with_path(fill, abstract)
 
@@ -84,17 +57,21 @@ def check(
     ValueError: a tensor is missing, unused or of another shape; all are named.
   """
   expected: dict[str, tuple[int, ...]] = {}
+  sources = config.architecture.sources(config)
 
   def expect(path, leaf):
     ours = jax.tree_util.keystr(path, simple=True, separator="/")
-    theirs, shape = _NAMES[ours], leaf.shape
-    if "{}" in theirs:
+    source, shape = sources[ours], leaf.shape
+    if "{}" in source.name:
       one = shape[:0:-1] if ours.endswith("/kernel") else shape[1:]
-      expected.update({theirs.format(i): one for i in range(shape[0])})
+      one = (one[0] * source.parts, *one[1:])
+      expected.update(
+        {source.name.format(i): one for i in range(source.first, shape[0])}
+      )
     elif ours == "tokens/embedding":
-      expected[theirs] = (config.vocab_size, shape[1])
+      expected[source.name] = (config.vocab_size, shape[1])
     else:
-      expected[theirs] = shape
+      expected[source.name] = shape
 
   jax.tree_util.tree_map_with_path(expect, abstract)
   problems = []
@@ -107,7 +84,7 @@ def check(
       )
   problems += [
     f"{name} is not used by this encoder"
-    for name in sorted(set(used(tensors)) - set(expected))
+    for name in sorted(set(used(tensors, config)) - set(expected))
   ]
   if problems:
     more = f"; and {len(problems) - _SHOWN} more" if problems[_SHOWN:] else ""
@@ -116,28 +93,41 @@ def check(
     )
 
 
-def used(tensors: Mapping[str, Any]) -> list[str]:
+def used(
+  tensors: Mapping[str, Any], config: encoder.EncoderConfig
+) -> list[str]:
   """Names of those that are an encoder's, not another head's or a buffer."""
-  return [name for name in tensors if not _UNUSED.match(name)]
+  return [name for name in tensors if config.architecture.is_used(name)]
 
 
 def to_tensors(
   params: Any, config: encoder.EncoderConfig
 ) -> dict[str, np.ndarray]:
   """Hugging Face tensors of encoder parameters, the vocabulary cut to size."""
-  tensors = {}
+  parts: dict[str, dict[int, np.ndarray]] = {}
+  sources = config.architecture.sources(config)
 
   def write(path, leaf):
     ours = jax.tree_util.keystr(path, simple=True, separator="/")
-    theirs, value = _NAMES[ours], np.asarray(leaf)
+    source, value = sources[ours], np.asarray(leaf)
     kernel = ours.endswith("/kernel")
-    if "{}" in theirs:
-      for i, x in enumerate(value):
-        tensors[theirs.format(i)] = np.ascontiguousarray(x.T if kernel else x)
+    if "{}" in source.name:
+      for i in range(source.first, len(value)):
+        x = value[i]
+        parts.setdefault(source.name.format(i), {})[source.part] = (
+          np.ascontiguousarray(x.T if kernel else x)
+        )
     elif ours == "tokens/embedding":
-      tensors[theirs] = np.ascontiguousarray(value[: config.vocab_size])
+      parts[source.name] = {0: value[: config.vocab_size]}
     else:
-      tensors[theirs] = value
+      parts[source.name] = {0: value}
 
   jax.tree_util.tree_map_with_path(write, params)
-  return tensors
+  return {
+    name: np.ascontiguousarray(
+      np.concatenate([found[i] for i in sorted(found)])
+      if len(found) > 1
+      else found[0]
+    )
+    for name, found in parts.items()
+  }

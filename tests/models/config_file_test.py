@@ -12,6 +12,7 @@ CLASSES = {
   "bert": transformers.BertConfig,
   "xlm-roberta": transformers.XLMRobertaConfig,
   "roberta": transformers.RobertaConfig,
+  "modernbert": transformers.ModernBertConfig,
 }
 
 

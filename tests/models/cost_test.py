@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from hybridret_jax.models import cost, dual_encoder, encoder
+from hybridret_jax.models.encoders import bert
 from hybridret_jax.training import loss as losses
 
 TEXTS = 64
+BERT = bert.Bert()
 
 
-def module(*, layers=1, remat="none", **head):
+def module(*, layers=1, remat="none", architecture=BERT, **head):
   # Wide enough that gelu and norms, which are not counted, stay below 2 %.
   return dual_encoder.DualEncoder(
     encoder.EncoderConfig(
@@ -28,6 +30,7 @@ def module(*, layers=1, remat="none", **head):
       dropout=0.0,
       attention_dropout=0.0,
       remat=remat,
+      architecture=architecture,
     ),
     **head,
   )
@@ -82,8 +85,8 @@ def test_forward_is_what_xla_counts():
 @pytest.mark.parametrize("remat", encoder.REMATS)
 def test_a_step_is_what_xla_counts(remat):
   # Two layers: XLA unrolls a loop of one, and then computes nothing twice.
-  # In rows this long a third of the work is attention.
-  model, rows = module(layers=2, remat=remat), rows_of((1, 2048))
+  # In rows this long a fifth of the work is attention.
+  model, rows = module(layers=2, remat=remat), rows_of((2, 1024))
   embed, params = embedder(model, rows)
   way_back = jax.grad(lambda params, rows: embed(params, rows)[:, 0].sum())
   step = cost.train_step(one_layer(model), cost.executed(rows, texts=TEXTS))
@@ -144,7 +147,10 @@ def test_rows_are_run_whole():
   """Packing changes what is run, never what is useful."""
   work = cost.executed(rows_of((2, 16), (3, 64)), texts=20)
   assert work == cost.Work(
-    tokens=2 * 16 + 3 * 64, attended=2 * 16**2 + 3 * 64**2, texts=20
+    tokens=2 * 16 + 3 * 64,
+    attended=2 * 16**2 + 3 * 64**2,
+    texts=20,
+    rows=((2, 16), (3, 64)),
   )
   lengths = np.array([5, 9, 16, 40])
   useful = cost.Work(int(lengths.sum()), int((lengths**2).sum()), 4)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hybridret_jax.models import dual_encoder, encoder
+from hybridret_jax.models import dual_encoder, encoder, layers
 from tests.models import parity_test
 from tests.training import tiny
 
@@ -17,11 +17,9 @@ def embed(module, params, packed, count):
   return np.asarray(apply({"params": params}, (packed.arrays(),)))
 
 
-@pytest.mark.parametrize("pooling", dual_encoder.POOLINGS)
-def test_packed_equals_one_text_a_row(pooling):
+def packed_and_alone(module):
+  """Vectors of texts that share rows, and of one text a row."""
   rng = np.random.default_rng(0)
-  module = tiny.module()
-  module = dual_encoder.DualEncoder(module.encoder, pooling=pooling)
   params = jax.device_get(tiny.params(module))
   # Spread-out weights, so that a leak between segments would show.
   params = jax.tree.map(lambda x: x * 5, params)
@@ -34,8 +32,21 @@ def test_packed_equals_one_text_a_row(pooling):
   assert len(packed.ids_RL) < 10
   together = embed(module, params, packed, 20)
   single = np.concatenate([embed(module, params, p, 1) for p in alone])
+  return together, single
+
+
+@pytest.mark.parametrize("pooling", dual_encoder.POOLINGS)
+def test_packed_equals_one_text_a_row(pooling):
+  module = dual_encoder.DualEncoder(tiny.module().encoder, pooling=pooling)
+  together, single = packed_and_alone(module)
   np.testing.assert_allclose(together, single, rtol=0, atol=1e-5)
   np.testing.assert_allclose(np.linalg.norm(single, axis=-1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", tiny.ARCHITECTURES)
+def test_windows_and_rotations_stay_inside_a_text(name):
+  together, single = packed_and_alone(tiny.module(**tiny.ARCHITECTURES[name]))
+  np.testing.assert_allclose(together, single, rtol=0, atol=1e-5)
 
 
 def test_a_number_without_tokens_gives_zero_and_finite_gradients():
@@ -85,10 +96,10 @@ def test_bfloat16_stays_close_and_returns_float32():
 def test_dropout_keeps_its_share_and_its_rows():
   x_RLD = jnp.ones((64, 16, 32))
   key = jax.random.key(0)
-  dropped = np.asarray(encoder.drop_rows(x_RLD, 0.25, key, jnp.arange(64)))
+  dropped = np.asarray(layers.drop_rows(x_RLD, 0.25, key, jnp.arange(64)))
   assert abs((dropped == 0).mean() - 0.25) < 0.01
   np.testing.assert_allclose(dropped[dropped > 0], 1 / 0.75, rtol=1e-6)
-  half = encoder.drop_rows(x_RLD[32:], 0.25, key, jnp.arange(32, 64))
+  half = layers.drop_rows(x_RLD[32:], 0.25, key, jnp.arange(32, 64))
   np.testing.assert_array_equal(half, dropped[32:])
 
 

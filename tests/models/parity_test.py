@@ -1,6 +1,7 @@
 """Parity with torch: stored fixtures, and live where torch is installed."""
 
 import functools
+import importlib.util
 import pathlib
 
 import flax.linen as nn
@@ -9,11 +10,22 @@ import numpy as np
 import pytest
 
 from hybridret_jax.data import packing
-from hybridret_jax.models import dual_encoder, encoder, huggingface
+from hybridret_jax.models import (
+  dual_encoder,
+  encoder,
+  huggingface,
+  tensor_files,
+  weights,
+)
 from tests.training import tiny
 
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures"
-POOLINGS = {"bert": "mean", "labse": "cls_dense_tanh", "xlm_roberta": "cls"}
+POOLINGS = {
+  "bert": "mean",
+  "labse": "cls_dense_tanh",
+  "xlm_roberta": "cls",
+  "modernbert": "mean",
+}
 
 
 def load(folder, pooling):
@@ -78,25 +90,82 @@ def test_tiny_models_equal_torch(name):
     stored["lengths"],
     stored["hidden"],
     stored["unit"],
-    row_length=20,
+    row_length=max(20, int(stored["lengths"].max()) + 6),
   )
+
+
+def made_by():
+  """The script that writes the fixtures, as a module."""
+  path = FIXTURES / "make_parity.py"
+  spec = importlib.util.spec_from_file_location("make_parity", path)
+  assert spec is not None and spec.loader is not None
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("name", POOLINGS)
 def test_fixtures_are_what_torch_gives_today(name, tmp_path):
   pytest.importorskip("torch")
-  import importlib.util
-
-  path = FIXTURES / "make_parity.py"
-  spec = importlib.util.spec_from_file_location("make_parity", path)
-  make_parity = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(make_parity)
+  make_parity = made_by()
   make_parity.write(name, tmp_path)
   now = np.load(tmp_path / "outputs.npz")
   stored = np.load(FIXTURES / f"tiny_{name}" / "outputs.npz")
   for key in ("hidden", "unit"):
     np.testing.assert_allclose(now[key], stored[key], rtol=0, atol=1e-5)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", POOLINGS)
+def test_gradients_equal_torchs(name):
+  """Of every tensor, of the hidden states against fixed random ones."""
+  torch = pytest.importorskip("torch")
+  folder = FIXTURES / f"tiny_{name}"
+  stored = np.load(folder / "outputs.npz")
+  ids, lengths = stored["ids"], stored["lengths"]
+  mask = np.arange(ids.shape[1]) < lengths[:, None]
+  against = np.random.default_rng(1).normal(size=stored["hidden"].shape)
+  against = (against * mask[..., None]).astype(np.float32)
+
+  make_parity = made_by()
+  model = make_parity.load(name, folder)
+  hidden = make_parity.hidden(model, torch.tensor(ids), torch.tensor(mask))
+  (hidden * torch.tensor(against)).sum().backward()
+  theirs = {
+    tensor_files.canonical(key): value.grad.numpy()
+    for key, value in model.named_parameters()
+    if value.grad is not None
+  }
+
+  module, params = load(folder, POOLINGS[name])
+  packed = pack(ids, lengths, int(max(20, lengths.max() + 6)))
+  real = packed.segments_RL > 0
+  against_TD = np.zeros((real.size, against.shape[-1]), np.float32)
+  against_TD[real.reshape(-1)] = against[
+    packed.text_index_RL[real], packed.positions_RL[real]
+  ]
+
+  def total(params):
+    x_TD = encoder.Encoder(module.encoder).apply(
+      {"params": params}, (packed.arrays(),)
+    )
+    return (x_TD * against_TD).sum()
+
+  grads = jax.jit(jax.grad(total))(params["both"]["encoder"])
+  ours = weights.to_tensors(jax.device_get(grads), module.encoder)
+  assert set(ours) == set(theirs)
+  # Where a softmax is nearly hard, its own small gradient is rounding noise.
+  floor = 1e-3 * np.sqrt(sum((x**2).sum() for x in theirs.values()))
+  for key, expected in theirs.items():
+    found = ours[key]
+    if len(found) == make_parity.SIZES["vocab_size"]:
+      # Torch leaves out the padding token's own row.
+      pad = model.config.pad_token_id
+      found, expected = (np.delete(x, pad, axis=0) for x in (found, expected))
+    scale = max(np.linalg.norm(expected), floor)
+    error = np.linalg.norm(found - expected) / scale
+    assert error <= 1e-4, (key, float(error))
 
 
 @pytest.mark.torch

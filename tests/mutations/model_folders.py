@@ -12,8 +12,8 @@ MUTATIONS = (
     name="padding_id_of_another_class",
     bug="A config.json without pad_token_id shifts all positions of XLM-R.",
     known_from="",
-    file="hybridret_jax/models/config_file.py",
-    old='default = DEFAULTS[kind]["pad_token_id"]',
+    file="hybridret_jax/models/encoders/bert.py",
+    old='default = DEFAULTS[said.kind]["pad_token_id"]',
     new="default = 0",
     tests=(
       "tests/models/config_file_test.py"
@@ -57,7 +57,7 @@ MUTATIONS = (
     name="second_segment_of_type_zero",
     bug="Both segments of a BERT's pair have the first one's type.",
     known_from="",
-    file="hybridret_jax/models/encoder.py",
+    file="hybridret_jax/models/encoders/bert.py",
     old="if len(rows[0]) > _UNTYPED:",
     new="if len(rows[0]) > _UNTYPED + 1:",
     tests=(

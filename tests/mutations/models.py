@@ -19,7 +19,7 @@ MUTATIONS = (
     bug="Dropout follows from a row's place on its device, so that devices"
     " share masks.",
     known_from="",
-    file="hybridret_jax/models/encoder.py",
+    file="hybridret_jax/models/layers.py",
     old="return jnp.where(jax.vmap(keep)(row_R), x_RLD * scale, 0)",
     new="place_R = jnp.arange(len(row_R))\n"
     "  return jnp.where(jax.vmap(keep)(place_R), x_RLD * scale, 0)",
@@ -34,8 +34,8 @@ MUTATIONS = (
     file="hybridret_jax/models/weights.py",
     old="np.ascontiguousarray(x.T if kernel else x)",
     new="np.ascontiguousarray(\n"
-    "          x.T if kernel and x.shape[0] != x.shape[1] else x\n"
-    "        )",
+    "            x.T if kernel and x.shape[0] != x.shape[1] else x\n"
+    "          )",
     tests=(
       "tests/models/huggingface_test.py"
       "::test_tensors_survive_the_way_there_and_back[bert]",
@@ -51,6 +51,51 @@ MUTATIONS = (
     tests=(
       "tests/models/huggingface_test.py"
       "::test_a_written_folder_reads_back[cls_dense_tanh-0-True]",
+    ),
+  ),
+  Mutation(
+    name="window_over_the_neighbours_text",
+    bug="A window at a text's end looks into the next text of the row.",
+    known_from="",
+    file="hybridret_jax/models/windows.py",
+    old="  return same_RLM & near_LM[(None,) * (same_RLM.ndim - 2)]\n",
+    new="  return same_RLM | near_LM[(None,) * (same_RLM.ndim - 2)]\n",
+    tests=(
+      "tests/models/encoder_test.py"
+      "::test_windows_and_rotations_stay_inside_a_text[modernbert]",
+    ),
+  ),
+  Mutation(
+    name="half_a_window_less_one",
+    bug="A window of 128 tokens sees 63 to either side.",
+    known_from="",
+    file="hybridret_jax/models/encoders/modernbert.py",
+    old="    window=local // 2,\n",
+    new="    window=local // 2 - 1,\n",
+    tests=(
+      "tests/models/parity_test.py::test_tiny_models_equal_torch[modernbert]",
+    ),
+  ),
+  Mutation(
+    name="gate_for_input",
+    bug="A gated MLP takes the activation of its gate's half.",
+    known_from="",
+    file="hybridret_jax/models/encoders/modernbert.py",
+    old="(layers.gelu(in_TF) * gate_TF)",
+    new="(layers.gelu(gate_TF) * in_TF)",
+    tests=(
+      "tests/models/parity_test.py::test_tiny_models_equal_torch[modernbert]",
+    ),
+  ),
+  Mutation(
+    name="reflected_for_rotated",
+    bug="Rotary positions mirror pairs of units instead of turning them.",
+    known_from="",
+    file="hybridret_jax/models/layers.py",
+    old="second_THK * cos_T1K + first_THK * sin_T1K,",
+    new="second_THK * cos_T1K - first_THK * sin_T1K,",
+    tests=(
+      "tests/models/parity_test.py::test_tiny_models_equal_torch[modernbert]",
     ),
   ),
 )

@@ -9,10 +9,21 @@ import optax
 
 from hybridret_jax.assembly import train_step as assembled
 from hybridret_jax.models import dual_encoder, encoder
+from hybridret_jax.models.encoders import modernbert
 from hybridret_jax.parallel import collectives
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.training import objective, optimizer, state, step
 
+# What an encoder may be beside BERT, as settings of `module`.
+ARCHITECTURES = {
+  "modernbert": {
+    # The first layer, two of one kind and one, twice; windows in blocks of 3.
+    "num_layers": 7,
+    "architecture": modernbert.ModernBert(
+      window=3, full=(0, 3, 6), full_theta=500.0, window_theta=100.0
+    ),
+  },
+}
 BATCH = 16
 TIERS = (8, 24)  # Lengths of rows.
 SHORTEST = 3

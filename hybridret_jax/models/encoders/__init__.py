@@ -1,0 +1,1 @@
+"""One file an architecture, and what all of them fill (architecture.py)."""
