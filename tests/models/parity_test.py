@@ -25,6 +25,7 @@ POOLINGS = {
   "labse": "cls_dense_tanh",
   "xlm_roberta": "cls",
   "modernbert": "mean",
+  "gte": "cls",
 }
 
 

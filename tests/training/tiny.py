@@ -9,7 +9,7 @@ import optax
 
 from hybridret_jax.assembly import train_step as assembled
 from hybridret_jax.models import dual_encoder, encoder
-from hybridret_jax.models.encoders import modernbert
+from hybridret_jax.models.encoders import gte, modernbert
 from hybridret_jax.parallel import collectives
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.training import objective, optimizer, state, step
@@ -23,6 +23,7 @@ ARCHITECTURES = {
       window=3, full=(0, 3, 6), full_theta=500.0, window_theta=100.0
     ),
   },
+  "gte": {"architecture": gte.Gte(theta=50.0)},
 }
 BATCH = 16
 TIERS = (8, 24)  # Lengths of rows.

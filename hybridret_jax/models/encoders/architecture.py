@@ -112,6 +112,8 @@ class Architecture:
 
   # Tensors of a folder that are another head's, beside `_NEVER_USED`.
   unused = ""
+  # Whether transformers has a class for it, so that an export can be compared.
+  in_transformers = True
 
   def is_used(self, name: str) -> bool:
     """Whether a tensor is the encoder's, not another head's or a buffer."""
