@@ -54,9 +54,10 @@ def get_config() -> ml_collections.ConfigDict:
   # A tokenizer's folder; empty: the model's own; "train": of the corpus.
   config.model.tokenizer = ""
   config.model.tokenizer_size = 8000  # Of a trained one.
-  # None is what the model's folder says, else mean, 0 and True.
+  # None is what the model's folder says, else mean, 0, 0 and True.
   config.model.pooling = config_dict.placeholder(str)
   config.model.projection = config_dict.placeholder(int)
+  config.model.projection_hidden = config_dict.placeholder(int)
   config.model.tied = config_dict.placeholder(bool)
   # None keeps what the model's config.json says.
   config.model.dropout = config_dict.placeholder(float)

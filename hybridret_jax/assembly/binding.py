@@ -21,8 +21,8 @@ KINDS = {
 _TABLE = {
   VECTORS: {
     "data": "query_prefix passage_prefix query_length passage_length",
-    "model": "init tokenizer tokenizer_size pooling projection tied dtype"
-    " param_dtype start_share",
+    "model": "init tokenizer tokenizer_size pooling projection"
+    " projection_hidden tied dtype param_dtype start_share",
     "model.scratch": "hidden_size num_layers num_heads mlp_size max_positions",
     "train": "average_decay",
     "evaluation": "query_length passage_length",

@@ -61,6 +61,7 @@ _NOT_NEGATIVE = (
   "batches.negatives",
   "batches.size_exponent",
   "model.projection",
+  "model.projection_hidden",
   "loss.hard_negative_weight",
   "loss.alignment_weight",
   "optimizer.weight_decay",

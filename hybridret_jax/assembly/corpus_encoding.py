@@ -103,6 +103,7 @@ def fingerprint(
     "max_length": encode_texts.max_lengths[side],
     "pooling": module.pooling,
     "projection": module.projection,
+    "projection_hidden": module.projection_hidden,
     "encoder": {k: v for k, v in shape.items() if k not in _TRAINING_ONLY},
   }
 

@@ -132,6 +132,7 @@ def make(
     encoder=shape,
     pooling=wanted.pooling,
     projection=wanted.projection,
+    projection_hidden=wanted.projection_hidden,
     tied=wanted.tied,
   )
   return Model(

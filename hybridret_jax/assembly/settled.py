@@ -13,6 +13,7 @@ SCRATCH = "scratch"
 DEFAULTS: dict[str, Any] = {
   "model.pooling": "mean",
   "model.projection": 0,
+  "model.projection_hidden": 0,
   "model.tied": True,
   "data.query_prefix": "query: ",
   "data.passage_prefix": "passage: ",
@@ -118,6 +119,7 @@ def _said(said):
   values = {
     "model.pooling": said.pooling,
     "model.projection": said.projection,
+    "model.projection_hidden": said.projection_hidden,
     "model.tied": said.tied,
     "data.query_prefix": prefixes.get("query"),
     "data.passage_prefix": prefixes.get("passage"),

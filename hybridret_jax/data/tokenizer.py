@@ -59,6 +59,7 @@ class Tokenizer:
     backend: the `tokenizers.Tokenizer`; it lowers texts if that is asked for.
     lower_case: whether that is asked for.
     cut_side: "right" or "left", where a text that is too long loses tokens.
+    pad_side: where others pad; here nothing is padded.
     types: of segments that the encoder has.
     second_type: of a pair's second segment where tokenizer.json gives both 0.
     pair_types: whether tokenizer.json's own types are used.
@@ -72,6 +73,7 @@ class Tokenizer:
   backend: Any
   lower_case: bool = False
   cut_side: str = "right"
+  pad_side: str = "right"
   types: int = 1
   second_type: int = 0
   pair_types: bool = True
@@ -200,6 +202,7 @@ class Tokenizer:
       self.names | {"pad_token": self.backend.id_to_token(self.pad_id)},
       max_length=max_length,
       cut_side=self.cut_side,
+      pad_side=self.pad_side,
       feeds_types=self.types > 1,
     )
 
@@ -255,6 +258,7 @@ def load(
     backend=backend,
     lower_case=lower_case,
     cut_side=side,
+    pad_side=beside.pad_side,
     types=types,
     second_type=second_type,
     pair_types=beside.feeds_types,

@@ -138,6 +138,7 @@ def of_export(
   *,
   max_length: int,
   cut_side: str,
+  pad_side: str = "right",
   feeds_types: bool,
 ) -> dict[str, str]:
   """Text of each file of a tokenizer that does for others what it did for us.
@@ -147,6 +148,7 @@ def of_export(
     names: of the special tokens, by role.
     max_length: tokens a text is cut at.
     cut_side: where it loses them.
+    pad_side: where others pad.
     feeds_types: whether the model is given the types of segments.
   """
   types = ["token_type_ids"] if feeds_types else []
@@ -157,7 +159,7 @@ def of_export(
     "model_max_length": max_length,
     **{role: names[role] for role in _NAMES if role in names},
     "truncation_side": cut_side,
-    "padding_side": "right",
+    "padding_side": pad_side,
     "clean_up_tokenization_spaces": False,
     "model_input_names": ["input_ids", *types, "attention_mask"],
   }

@@ -77,7 +77,8 @@ def executed(rows: Sequence[Any], *, texts: int) -> Work:
 def forward(module: dual_encoder.DualEncoder, work: Work) -> int:
   """FLOPs from tokens to vectors."""
   width = module.encoder.hidden_size
-  head = width * module.projection
+  hidden = module.projection_hidden if module.projection else 0
+  head = (hidden or width) * module.projection + width * hidden
   if module.pooling == "cls_dense_tanh":
     head += width**2
   return _dense(module, work) + _attention(module, work) + 2 * work.texts * head

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from hybridret_jax.models import dense as denses
 from hybridret_jax.models import encoder
 
-POOLINGS = ("mean", "cls", "cls_dense_tanh")
+POOLINGS = ("mean", "cls", "cls_dense_tanh", "last")
 
 
 class DualEncoder(nn.Module):
@@ -15,15 +15,19 @@ class DualEncoder(nn.Module):
 
   Attributes:
     encoder: shape of the encoder.
-    pooling: "mean" of a text's tokens (E5), its first token ("cls"), or that
-      through a dense layer and tanh ("cls_dense_tanh", LaBSE).
+    pooling: "mean" of a text's tokens (E5), its first token ("cls"), that
+      through a dense layer and tanh ("cls_dense_tanh", LaBSE), or its last
+      token ("last", Qwen3).
     projection: width of a last linear layer; 0 leaves it out.
+    projection_hidden: width of a linear layer before that one (EmbeddingGemma);
+      0 leaves it out.
     tied: one tower for both sides; else each side has its own.
   """
 
   encoder: encoder.EncoderConfig
   pooling: str = "mean"
   projection: int = 0
+  projection_hidden: int = 0
   tied: bool = True
 
   def setup(self):
@@ -31,7 +35,13 @@ class DualEncoder(nn.Module):
       raise ValueError(f"pooling {self.pooling!r} is not one of {POOLINGS}")
     names = ("both",) if self.tied else ("query", "passage")
     self.towers = {
-      name: Tower(self.encoder, self.pooling, self.projection, name=name)
+      name: Tower(
+        self.encoder,
+        self.pooling,
+        self.projection,
+        self.projection_hidden,
+        name=name,
+      )
       for name in names
     }
 
@@ -85,6 +95,7 @@ class Tower(nn.Module):
   encoder: encoder.EncoderConfig
   pooling: str
   projection: int
+  projection_hidden: int
 
   @nn.compact
   def __call__(self, rows, *, num_texts, deterministic, token_vectors):
@@ -95,8 +106,11 @@ class Tower(nn.Module):
     taken, texts = [], []
     for _, segments_RL, positions_RL, text_index_RL, *_ in rows:
       taken_RL = segments_RL > 0
-      if self.pooling != "mean":
+      if self.pooling.startswith("cls"):
         taken_RL &= positions_RL == 0
+      if self.pooling == "last":
+        after_RL = jnp.pad(segments_RL[:, 1:], ((0, 0), (0, 1)))
+        taken_RL &= segments_RL != after_RL
       taken.append(taken_RL.reshape(-1))
       texts.append(text_index_RL.reshape(-1))
     z_ND, count_N = pool(
@@ -107,6 +121,9 @@ class Tower(nn.Module):
     )
     if self.pooling == "cls_dense_tanh":
       z_ND = nn.tanh(self._dense(z_ND.shape[-1], "dense", wide)(z_ND))
+    if self.projection and self.projection_hidden:
+      hidden = self._dense(self.projection_hidden, "projection_hidden", wide)
+      z_ND = hidden(z_ND)
     if self.projection:
       z_ND = self._dense(self.projection, "projection", wide)(z_ND)
     # A head would give a text without tokens a vector of its biases.

@@ -29,7 +29,8 @@ def write(
 
   Args:
     folder: an empty folder.
-    tower: its parameters, numpy: {"encoder", maybe "dense", "projection"}.
+    tower: its parameters, numpy: {"encoder", maybe "dense",
+      "projection_hidden", "projection"}.
     config: shape of its encoder.
     pooling: as in `dual_encoder.DualEncoder`.
     tokenizer_files: text of each file of the tokenizer, by name.
@@ -49,13 +50,15 @@ def write(
     _made(folder / "1_Pooling") / "config.json",
     {
       "word_embedding_dimension": width,
-      "pooling_mode_cls_token": pooling != "mean",
+      "pooling_mode_cls_token": pooling.startswith("cls"),
       "pooling_mode_mean_tokens": pooling == "mean",
+      **({"pooling_mode_lasttoken": True} if pooling == "last" else {}),
       "include_prompt": True,
     },
   )
   for name, activation in (
     ("dense", "torch.nn.modules.activation.Tanh"),
+    ("projection_hidden", "torch.nn.modules.linear.Identity"),
     ("projection", "torch.nn.modules.linear.Identity"),
   ):
     if name in tower:

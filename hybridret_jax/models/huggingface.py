@@ -190,10 +190,14 @@ def _tower_tensors(folder, abstract, config):
       else _fitting(tensors, abstract["dense"], _POOLER, folder)
     )
   if "projection" in abstract:
+    hidden = abstract.get("projection_hidden")
+    wanted = hidden["kernel"].shape[1] if hidden else 0
     shapes = abstract["projection"]
-    width = shapes["kernel"].shape[1]
-    if said.linear and said.linear.width == width:
-      heads["projection"] = _dense(said.linear, shapes)
+    if (said.projection_hidden or 0) == wanted:
+      if said.hidden:
+        heads["projection_hidden"] = _dense(said.hidden, hidden)
+      if said.linear and said.linear.width == shapes["kernel"].shape[1]:
+        heads["projection"] = _dense(said.linear, shapes)
   for value in (
     *(tensors[name] for name in weights.used(tensors, config)),
     *(value for head in heads.values() for value in head if value is not None),

@@ -6,6 +6,7 @@ from typing import Any
 import huggingface_hub
 
 from hybridret_jax.models import encoder, huggingface
+from hybridret_jax.models.encoders import gemma3, gte, modernbert, qwen3
 
 # config.json of each model; what is not named is XLM-R base's.
 _LARGE = {
@@ -20,7 +21,24 @@ _BERT = {
   "position_offset": 0,
   "layer_norm_eps": 1e-12,
 }
-_KNOWN = {
+# mmBERT's rotary positions have one base in all layers.
+_MMBERT = {
+  "architecture": modernbert.ModernBert(window_theta=160_000.0),
+  "vocab_size": 256_000,
+  "num_layers": 22,
+  "mlp_size": 1152,
+  "max_positions": 8192,
+  "position_offset": 0,
+  "dropout": 0.0,
+  "attention_dropout": 0.0,
+}
+_DECODER = {
+  "position_offset": 0,
+  "layer_norm_eps": 1e-6,
+  "dropout": 0.0,
+  "attention_dropout": 0.0,
+}
+_KNOWN: dict[str, dict[str, Any]] = {
   "FacebookAI/xlm-roberta-base": {},
   "FacebookAI/xlm-roberta-large": _LARGE,
   "sentence-transformers/LaBSE": {**_BERT, "vocab_size": 501_153},
@@ -32,6 +50,36 @@ _KNOWN = {
   },
   "intfloat/multilingual-e5-base": {},
   "intfloat/multilingual-e5-large": _LARGE,
+  "BAAI/bge-m3": {**_LARGE, "max_positions": 8194},
+  "jhu-clsp/mmBERT-base": _MMBERT,
+  "jhu-clsp/mmBERT-small": {**_MMBERT, "hidden_size": 384, "num_heads": 6},
+  "Alibaba-NLP/gte-multilingual-base": {
+    "architecture": gte.Gte(theta=20_000.0, scaling=8.0),
+    "vocab_size": 250_048,
+    "max_positions": 8192,
+    "position_offset": 0,
+    "layer_norm_eps": 1e-12,
+    "attention_dropout": 0.0,
+  },
+  "Qwen/Qwen3-Embedding-0.6B": {
+    **_DECODER,
+    "architecture": qwen3.Qwen3(kv_heads=8, size=128),
+    "vocab_size": 151_669,
+    "hidden_size": 1024,
+    "num_layers": 28,
+    "num_heads": 16,
+    "mlp_size": 3072,
+    "max_positions": 32_768,
+  },
+  "google/embeddinggemma-300m": {
+    **_DECODER,
+    "architecture": gemma3.Gemma3(kv_heads=1, size=256),
+    "vocab_size": 262_144,
+    "num_layers": 24,
+    "num_heads": 3,
+    "mlp_size": 1152,
+    "max_positions": 2048,
+  },
 }
 
 

@@ -70,6 +70,50 @@ def norm(
   )
 
 
+def rms_norm(
+  config: "EncoderConfig",
+  name: str,
+  *,
+  axis: str | None = "embed",
+  centred: bool = False,
+) -> "RMSNorm":
+  """A norm by the root mean square, in float32 at least.
+
+  Args:
+    config: of the encoder.
+    name: of the module.
+    axis: logical axis of the scale.
+    centred: whether the scale is kept as its difference from 1.
+  """
+  return RMSNorm(config, axis, centred, name=name)
+
+
+class RMSNorm(nn.Module):
+  """x by its root mean square; see `rms_norm`.
+
+  Source: Zhang and Sennrich, arXiv 1910.07467.
+  """
+
+  config: "EncoderConfig"
+  axis: str | None
+  centred: bool
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    config, ones = self.config, nn.initializers.ones
+    scale_D: Any = self.param(
+      "scale",
+      named(nn.initializers.zeros if self.centred else ones, self.axis),
+      x.shape[-1:],
+      config.param_dtype,
+    )
+    x = x.astype(wide(config.dtype))
+    square = jnp.mean(x * x, axis=-1, keepdims=True)
+    x = x * jax.lax.rsqrt(square + config.layer_norm_eps)
+    scale_D = scale_D.astype(x.dtype) + self.centred
+    return x * scale_D.reshape((1,) * (x.ndim - 1) + scale_D.shape)
+
+
 def wide(dtype: Any) -> Any:
   """The dtype of norms, softmax and angles: float32 at least."""
   return jnp.promote_types(dtype, jnp.float32)

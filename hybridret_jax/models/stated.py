@@ -48,6 +48,7 @@ class Stated:
   Attributes:
     pooling: as in `dual_encoder.DualEncoder`.
     projection: width of the last linear layer; 0 for none.
+    projection_hidden: width of a linear layer before it; 0 for none.
     prefixes: put before a text, by side.
     lengths: tokens a text is cut at, by side.
     lower_case: whether texts are lowered.
@@ -56,10 +57,12 @@ class Stated:
       name is no prompt.
     tanh: the dense layer of "cls_dense_tanh", if a folder of its own has it.
     linear: the last linear layer.
+    hidden: the one before it.
   """
 
   pooling: str | None = None
   projection: int | None = None
+  projection_hidden: int | None = None
   prefixes: Mapping[str, str] | None = None
   lengths: Mapping[str, int | None] = dataclasses.field(
     default_factory=lambda: dict.fromkeys(SIDES)
@@ -69,6 +72,7 @@ class Stated:
   modules: bool = False
   tanh: Dense | None = None
   linear: Dense | None = None
+  hidden: Dense | None = None
 
 
 def towers(folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -124,7 +128,7 @@ def read(folder: pathlib.Path) -> Stated:
     return _read(folder)
   by_side = {side: _read(place) for side, place in places.items()}
   first, second = (by_side[side] for side in SIDES)
-  for field in ("pooling", "projection", "lower_case"):
+  for field in ("pooling", "projection", "projection_hidden", "lower_case"):
     values = [getattr(tower, field) for tower in (first, second)]
     if values[0] != values[1]:
       raise faults.Fault(
@@ -210,7 +214,7 @@ def _modules(folder) -> list[tuple[str, pathlib.Path]]:
   if (
     kinds[:2] != ["Transformer", "Pooling"]
     or any(kind != "Dense" for kind in middle)
-    or len(middle) > 2
+    or len(middle) > 3
   ):
     raise faults.Fault(
       path, f"modules are {', '.join(kinds)}", f"{_NOT_SUPPORTED}: {_ORDER}"
@@ -224,7 +228,7 @@ def _modules(folder) -> list[tuple[str, pathlib.Path]]:
   return modules
 
 
-_ORDER = "supported are Transformer, Pooling, at most two Dense, Normalize"
+_ORDER = "supported are Transformer, Pooling, at most three Dense, Normalize"
 
 
 def _only_text(text):
@@ -308,7 +312,7 @@ def _prefixes(folder, modules):
 def _heads(folder, modules) -> dict[str, Any]:
   width = config_file.read(folder).hidden_size
   pooling = _pooling(modules[1][1], width)
-  last: dict[str, Any] = {"tanh": None, "linear": None}
+  last: dict[str, Any] = {"tanh": None, "hidden": None, "linear": None}
   for kind, place in modules[2:]:
     if kind != "Dense":
       settings = settings_file.read_if_there(place / config_file.FILE)
@@ -323,13 +327,19 @@ def _heads(folder, modules) -> dict[str, Any]:
         f" {width} to {dense.width} features",
         f"{_NOT_SUPPORTED}: Tanh goes with the first token and keeps the width",
       )
-    if last[name] or (name == "tanh" and last["linear"]):
-      raise settings.fault("is a second dense layer", _NOT_SUPPORTED)
+    if last["hidden"] or (name == "tanh" and any(last.values())):
+      raise settings.fault(
+        f"is one dense layer too many, of {activation}",
+        f"{_NOT_SUPPORTED}: supported are one with Tanh, then two without",
+      )
+    if last[name]:
+      last["hidden"] = last[name]
     last[name], width = dense, dense.width
   return {
     **last,
     "pooling": "cls_dense_tanh" if last["tanh"] else pooling,
     "projection": last["linear"].width if last["linear"] else 0,
+    "projection_hidden": last["hidden"].width if last["hidden"] else 0,
   }
 
 
@@ -345,9 +355,10 @@ def _pooling(place, width):
       if key.startswith("pooling_mode_") and settings.flag(key, False)
     ] or ["mean"]
   modes = [modes] if isinstance(modes, str) else modes
-  if modes not in (["mean"], ["cls"]):
+  if modes not in (["mean"], ["cls"], ["lasttoken"]):
     raise settings.fault(
-      f"pooling_mode is {modes!r}", f"{_NOT_SUPPORTED}: only cls or mean are"
+      f"pooling_mode is {modes!r}",
+      f"{_NOT_SUPPORTED}: only cls, mean or lasttoken are",
     )
   settings.choice("include_prompt", (True,), True)
   for key in ("word_embedding_dimension", "embedding_dimension"):
@@ -360,7 +371,7 @@ def _pooling(place, width):
     },
     "remove the key if it does not change vectors",
   )
-  return modes[0]
+  return "last" if modes == ["lasttoken"] else modes[0]
 
 
 def _dense(place, width):

@@ -113,6 +113,7 @@ def module(config: ml_collections.ConfigDict) -> dual_encoder.DualEncoder:
     encoder=shape,
     pooling=wanted.pooling,
     projection=wanted.projection,
+    projection_hidden=wanted.projection_hidden,
     tied=wanted.tied,
   )
 

@@ -10,7 +10,7 @@ from hybridret_jax import retriever
 from hybridret_jax.models import config_file
 from tests.assembly import model_folders
 
-NAMES = ("modernbert", "gte")
+NAMES = ("modernbert", "gte", "qwen3", "gemma3")
 TEXTS = ["word 1 abc", "ABC", "word 3 abc word 2 ABC " * 6, "", "abc abc"]
 
 

@@ -10,6 +10,7 @@ from tests.assembly import model_folders
 SAYS = stated.Stated(
   pooling="cls",
   projection=8,
+  projection_hidden=16,
   prefixes={"query": "Q: ", "passage": ""},
   lengths={"query": 32, "passage": 1024},
   tied=False,
@@ -47,6 +48,7 @@ def test_the_folders_word_comes_before_ours():
   assert {key: at(found, key) for key in settled.DEFAULTS} == {
     "model.pooling": "cls",
     "model.projection": 8,
+    "model.projection_hidden": 16,
     "model.tied": False,
     "data.query_prefix": "Q: ",
     "data.passage_prefix": "",
@@ -63,6 +65,7 @@ def test_what_is_given_stays_and_is_noted(key):
   other = {
     "model.pooling": "mean",
     "model.projection": 0,
+    "model.projection_hidden": 0,
     "model.tied": True,
     "data.query_prefix": "",
     "data.passage_prefix": "P: ",

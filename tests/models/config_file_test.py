@@ -13,6 +13,8 @@ CLASSES = {
   "xlm-roberta": transformers.XLMRobertaConfig,
   "roberta": transformers.RobertaConfig,
   "modernbert": transformers.ModernBertConfig,
+  "qwen3": transformers.Qwen3Config,
+  "gemma3_text": transformers.Gemma3TextConfig,
 }
 
 

@@ -127,18 +127,25 @@ def test_tensors_survive_the_way_there_and_back(name):
 
 
 @pytest.mark.parametrize(
-  ("pooling", "projection", "tied"),
+  ("pooling", "projection", "hidden", "tied"),
   [
-    ("mean", 0, True),
-    ("cls_dense_tanh", 0, True),
-    ("mean", 8, True),
-    ("cls_dense_tanh", 8, False),
+    ("mean", 0, 0, True),
+    ("cls_dense_tanh", 0, 0, True),
+    ("mean", 8, 0, True),
+    ("last", 8, 32, True),
+    ("cls_dense_tanh", 8, 32, False),
   ],
 )
-def test_a_written_folder_reads_back(tiny, tmp_path, pooling, projection, tied):
+def test_a_written_folder_reads_back(
+  tiny, tmp_path, pooling, projection, hidden, tied
+):
   config = huggingface.read_config(tiny)
   module = dual_encoder.DualEncoder(
-    config, pooling=pooling, projection=projection, tied=tied
+    config,
+    pooling=pooling,
+    projection=projection,
+    projection_hidden=hidden,
+    tied=tied,
   )
   row = jnp.zeros((1, 4), jnp.int32)
   tier = (row, row, row, row, jnp.zeros(1, jnp.int32))
@@ -166,6 +173,7 @@ def test_a_written_folder_reads_back(tiny, tmp_path, pooling, projection, tied):
   assert huggingface.read_config(first) == config
   said = stated.read(tmp_path / "out")
   assert (said.pooling, said.projection) == (pooling, projection)
+  assert said.projection_hidden == hidden
   assert said.tied is (None if tied else False)
   assert said.prefixes == {"query": "q: ", "passage": "p: "}
   assert said.lengths == {"query": 16, "passage": 32}

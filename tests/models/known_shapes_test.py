@@ -1,6 +1,7 @@
 """Shapes of well-known models, against the sizes that they are published in."""
 
 import functools
+import json
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from hybridret_jax.models import dual_encoder, huggingface, known_shapes
+from tests.models.encoders import decoders_test, gte_test, modernbert_test
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,38 @@ def test_a_known_model_has_its_published_parameters(name, published):
   assert parameters(shape) == published
   longest = 512
   assert shape.max_length == longest
+
+
+@pytest.mark.parametrize(
+  ("name", "millions", "longest"),
+  [
+    ("BAAI/bge-m3", 567, 8192),  # 568 with its pooler.
+    ("jhu-clsp/mmBERT-base", 307, 8192),
+    ("jhu-clsp/mmBERT-small", 140, 8192),
+    ("Alibaba-NLP/gte-multilingual-base", 305, 8192),
+    ("Qwen/Qwen3-Embedding-0.6B", 596, 32_768),
+    ("google/embeddinggemma-300m", 303, 2048),  # 308 with its dense layers.
+  ],
+)
+def test_todays_encoders_have_the_sizes_that_are_named(name, millions, longest):
+  shape = known_shapes.find(name)
+  assert round(parameters(shape) / 1e6) == millions
+  assert shape.max_length == longest
+
+
+@pytest.mark.parametrize(
+  ("name", "file"),
+  [
+    ("Alibaba-NLP/gte-multilingual-base", gte_test.PUBLISHED),
+    ("Qwen/Qwen3-Embedding-0.6B", decoders_test.QWEN3),
+    ("google/embeddinggemma-300m", decoders_test.GEMMA3),
+    ("jhu-clsp/mmBERT-base", modernbert_test.MMBERT),
+  ],
+)
+def test_a_known_shape_is_what_the_published_file_says(tmp_path, name, file):
+  said = {"model_type": "modernbert", **file}
+  (tmp_path / "config.json").write_text(json.dumps(said))
+  assert known_shapes.find(name) == known_shapes.find(str(tmp_path))
 
 
 def test_the_real_folder_has_the_known_shape(me5_small):

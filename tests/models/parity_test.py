@@ -26,6 +26,8 @@ POOLINGS = {
   "xlm_roberta": "cls",
   "modernbert": "mean",
   "gte": "cls",
+  "qwen3": "last",
+  "gemma3": "mean",
 }
 
 

@@ -82,6 +82,7 @@ def test_everything_is_read(tmp_path):
   assert stated.read(folder) == stated.Stated(
     pooling="cls_dense_tanh",
     projection=8,
+    projection_hidden=0,
     prefixes={"query": "Q: ", "passage": "P: "},
     lengths={"query": 32, "passage": 128},
     lower_case=True,
@@ -99,6 +100,7 @@ def test_everything_is_read(tmp_path):
     ({}, "mean"),
     ({"pooling_mode": "cls", "embedding_dimension": 24}, "cls"),
     ({"pooling_mode": ["mean"], "include_prompt": True}, "mean"),
+    ({"pooling_mode_lasttoken": True}, "last"),
   ],
 )
 def test_poolings_of_all_versions(tmp_path, config, pooling):
@@ -140,7 +142,6 @@ def test_without_modules_the_tokenizers_length_counts(tmp_path):
   [
     ({"pooling_mode_max_tokens": True}, r"pooling_mode is \['max'\]"),
     ({"pooling_mode_weightedmean_tokens": True}, "weightedmean"),
-    ({"pooling_mode_lasttoken": True}, "lasttoken"),
     ({"pooling_mode_mean_sqrt_len_tokens": True}, "mean_sqrt_len"),
     ({**CLS, "pooling_mode_mean_tokens": True}, r"\['cls', 'mean'\]"),
     ({"pooling_mode": "max"}, "max"),
@@ -161,8 +162,9 @@ def test_other_poolings_are_refused(tmp_path, pooling, said):
   [
     ([dense(8, "torch.nn.modules.activation.ReLU")], "ReLU' is not supported"),
     ([dense(8, TANH)], "Tanh goes with the first token"),
-    ([dense(8), dense(8, in_features=8)], "is a second dense layer"),
-    ([dense(24), dense(24, TANH)], "is a second dense layer"),
+    ([dense(24), dense(24, TANH)], "is one dense layer too many"),
+    ([dense(24, TANH), dense(24, TANH)], "is one dense layer too many"),
+    ([dense(24), dense(24), dense(24)], "is one dense layer too many"),
     ([dense(8, in_features=12)], "in_features 12 is not supported"),
     ([dense(0)], "out_features is 0"),
     ([dense(8, use_residual=True)], "use_residual True"),
@@ -185,7 +187,7 @@ def test_other_dense_layers_are_refused(tmp_path, layers, said):
     ("Transformer", "Pooling", "Normalize", "Dense"),
     ("Router", "Pooling"),
     ("WordEmbeddings", "Pooling"),
-    ("Transformer", "Pooling", "Dense", "Dense", "Dense"),
+    ("Transformer", "Pooling", "Dense", "Dense", "Dense", "Dense"),
     ("Transformer", "Dense", "Pooling"),
   ],
 )
@@ -268,6 +270,15 @@ def test_modules_without_their_list_are_refused(tmp_path):
   (folder / "modules.json").unlink()
   with pytest.raises(faults.Fault, match="modules.json: is missing, though"):
     stated.read(folder)
+
+
+def test_two_linear_layers_are_a_projection_and_one_before_it(tmp_path):
+  kinds = ("Transformer", "Pooling", "Dense", "Dense", "Normalize")
+  layers = [dense(96, bias=False), dense(24, in_features=96, bias=False)]
+  said = stated.read(made(tmp_path, *kinds, Pooling={}, Dense=layers))
+  assert (said.projection, said.projection_hidden) == (24, 96)
+  assert said.hidden == stated.Dense(tmp_path / "2_Dense", 96, False)
+  assert said.linear == stated.Dense(tmp_path / "3_Dense", 24, False)
 
 
 def test_two_towers_are_one_model(tmp_path):

@@ -1,6 +1,7 @@
 """Training knows no architecture: meshes, chunks, remat, dropout, for each."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,8 @@ from hybridret_jax.parallel import mesh as meshes
 from tests.training import tiny
 
 MESHES = [(8, 1, 1), (2, 2, 2)]
+# Losses of some nine: seven digits of float32.
+close = functools.partial(tiny.assert_close, loss=5e-6)
 every = pytest.mark.parametrize("name", tiny.ARCHITECTURES)
 
 
@@ -24,7 +27,7 @@ def test_gradients_on_eight_devices_equal_one_device(name):
   one = tiny.gradients(tiny.mesh_of(), model, batch)
   for layout in MESHES:
     many = tiny.gradients(tiny.mesh_of(*layout), model, batch)
-    tiny.assert_close(many, one)
+    close(many, one)
 
 
 @every
@@ -52,13 +55,11 @@ def test_chunks_and_remat_change_nothing(name):
   mesh, batch = tiny.mesh_of(), tiny.batch(0)
   plain = tiny.gradients(mesh, module(name), batch)
   for remat in ("dense", "full"):
-    tiny.assert_close(
-      tiny.gradients(mesh, module(name, remat=remat), batch), plain
-    )
+    close(tiny.gradients(mesh, module(name, remat=remat), batch), plain)
   chunked = tiny.gradients(
     mesh, module(name, remat="dense"), batch, chunk_tokens=128
   )
-  tiny.assert_close(chunked, plain)
+  close(chunked, plain)
 
 
 @every
@@ -93,7 +94,7 @@ def test_what_a_row_drops_follows_from_its_number(name):
 
 @every
 def test_bfloat16_stays_close(name):
-  model, batch = module(name, dropout=0.0), tiny.batch(0)
+  model, batch = module(name), tiny.batch(0)
   params, rows = tiny.params(model), batch["rows"]["both"]
   half = model.clone(
     encoder=dataclasses.replace(model.encoder, dtype="bfloat16")

@@ -9,7 +9,7 @@ import optax
 
 from hybridret_jax.assembly import train_step as assembled
 from hybridret_jax.models import dual_encoder, encoder
-from hybridret_jax.models.encoders import gte, modernbert
+from hybridret_jax.models.encoders import gemma3, gte, modernbert, qwen3
 from hybridret_jax.parallel import collectives
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.training import objective, optimizer, state, step
@@ -24,6 +24,28 @@ ARCHITECTURES = {
     ),
   },
   "gte": {"architecture": gte.Gte(theta=50.0)},
+  "qwen3": {
+    "dropout": 0.0,
+    "attention_dropout": 0.1,
+    "pooling": "last",
+    "architecture": qwen3.Qwen3(kv_heads=4, size=8, theta=100.0),
+  },
+  "gemma3": {
+    "num_layers": 7,
+    "dropout": 0.0,
+    "attention_dropout": 0.1,
+    "projection": 16,
+    "projection_hidden": 48,
+    "architecture": gemma3.Gemma3(
+      kv_heads=2,
+      size=8,
+      window=3,
+      full=(2, 5),
+      full_theta=500.0,
+      window_theta=100.0,
+      scalar=16,
+    ),
+  },
 }
 BATCH = 16
 TIERS = (8, 24)  # Lengths of rows.
@@ -53,7 +75,11 @@ def module(*, dtype="float32", dropout=0.1, tied=True, remat="none", **other):
     "param_dtype": "float32" if dtype == "bfloat16" else dtype,
     "remat": remat,
   }
-  head = {k: other.pop(k) for k in ("pooling", "projection") if k in other}
+  head = {
+    k: other.pop(k)
+    for k in ("pooling", "projection", "projection_hidden")
+    if k in other
+  }
   return dual_encoder.DualEncoder(
     encoder.EncoderConfig(**settings | other), tied=tied, **head
   )

@@ -157,6 +157,52 @@ class Said:
     """The base of rotary positions."""
     return self.theirs.number(key, default, above=1, below=1e12)
 
+  def layers_of(
+    self, kind: str, other: str, default: tuple[int, ...]
+  ) -> tuple[int, ...]:
+    """Numbers of the layers that layer_types says are of a kind, from 0.
+
+    Args:
+      kind: its name.
+      other: the only other name there may be.
+      default: where nothing is said.
+    """
+    count = self.whole("num_hidden_layers", 2**10)
+    listed = self.theirs.values.get("layer_types")
+    if listed is None:
+      return default
+    if (
+      not isinstance(listed, list)
+      or len(listed) != count
+      or any(name not in (kind, other) for name in listed)
+    ):
+      raise self.theirs.fault(
+        f"layer_types is {listed!r}",
+        f"list {count} times {kind!r} or {other!r}",
+      )
+    return tuple(i for i, name in enumerate(listed) if name == kind)
+
+  def thetas(
+    self, defaults: Mapping[str, float], old: Mapping[str, str]
+  ) -> dict[str, float]:
+    """The bases of rotary positions by kind of layer, in either form.
+
+    Args:
+      defaults: of the class, by kind.
+      old: keys of older files, by kind.
+    """
+    sections = self.theirs.section("rope_parameters")
+    sections.only(set(defaults), "this model is not supported")
+    found = {}
+    for kind, default in defaults.items():
+      section = sections.section(kind)
+      section.choice("rope_type", ("default",), "default")
+      section.only({"rope_type", "rope_theta"}, "this model is not supported")
+      found[kind] = self.base(old[kind], default)
+      if section.says("rope_theta"):
+        found[kind] = section.number("rope_theta", above=1, below=1e12)
+    return found
+
   def heads_divide(self) -> None:
     """Refuses heads that do not share the width evenly."""
     width = self.whole("hidden_size", 2**16)

@@ -236,10 +236,16 @@ def read(said: Said) -> dict[str, Any]:
       "set both to one number, or model.dropout",
     )
   local = said.whole("local_attention", 2**20)
-  thetas = _thetas(said)
+  thetas = said.thetas(
+    _THETAS, {_FULL: "global_rope_theta", _SLIDING: "local_rope_theta"}
+  )
+  every = theirs.integer(
+    "global_attn_every_n_layers", _EVERY, least=1, most=2**10
+  )
+  count = said.whole("num_hidden_layers", 2**10)
   made = ModernBert(
     window=local // 2,
-    full=_full(said),
+    full=said.layers_of(_FULL, _SLIDING, tuple(range(0, count, every))),
     full_theta=thetas[_FULL],
     window_theta=thetas[_SLIDING],
     **{
@@ -255,40 +261,3 @@ def read(said: Said) -> dict[str, Any]:
     "dropout": dropout,
     "attention_dropout": said.share("attention_dropout"),
   }
-
-
-def _full(said):
-  """The layers that see all of a text: listed, or every so many."""
-  theirs, count = said.theirs, said.whole("num_hidden_layers", 2**10)
-  listed = theirs.values.get("layer_types")
-  if listed is None:
-    every = theirs.integer(
-      "global_attn_every_n_layers", _EVERY, least=1, most=2**10
-    )
-    return tuple(range(0, count, every))
-  if (
-    not isinstance(listed, list)
-    or len(listed) != count
-    or any(kind not in (_FULL, _SLIDING) for kind in listed)
-  ):
-    raise theirs.fault(
-      f"layer_types is {listed!r}",
-      f"list {count} times {_FULL!r} or {_SLIDING!r}",
-    )
-  return tuple(i for i, kind in enumerate(listed) if kind == _FULL)
-
-
-def _thetas(said):
-  """The bases of rotary positions, in either form of the file."""
-  old = {_FULL: "global_rope_theta", _SLIDING: "local_rope_theta"}
-  sections = said.theirs.section("rope_parameters")
-  sections.only({_FULL, _SLIDING}, "this model is not supported")
-  found = {}
-  for kind, key in old.items():
-    section = sections.section(kind)
-    section.choice("rope_type", ("default",), "default")
-    section.only({"rope_type", "rope_theta"}, "this model is not supported")
-    found[kind] = said.base(key, _THETAS[kind])
-    if section.says("rope_theta"):
-      found[kind] = section.number("rope_theta", above=1, below=1e12)
-  return found

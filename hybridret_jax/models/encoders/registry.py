@@ -1,8 +1,10 @@
 """The architectures by the model_type of their config.json."""
 
-from hybridret_jax.models.encoders import bert, gte, modernbert
+from hybridret_jax.models.encoders import bert, gemma3, gte, modernbert, qwen3
 
 # Each is a module with DEFAULTS by model_type, COMPUTES, NO_NUMBERS and read.
 FILES = {
-  kind: file for file in (bert, gte, modernbert) for kind in file.DEFAULTS
+  kind: file
+  for file in (bert, gemma3, gte, modernbert, qwen3)
+  for kind in file.DEFAULTS
 }
