@@ -14,11 +14,35 @@ NAMES = ("modernbert", "gte", "qwen3", "gemma3")
 TEXTS = ["word 1 abc", "ABC", "word 3 abc word 2 ABC " * 6, "", "abc abc"]
 
 
+def as_published(folder, name):
+  """The folder with the modules that the architecture's models come with."""
+  if name == "qwen3":
+    model_folders.change(folder / "tokenizer_config.json", padding_side="left")
+    return model_folders.modules(folder, pooling="lasttoken")
+  if name == "gemma3":
+    rng = np.random.default_rng(0)
+    layers = [
+      (
+        {
+          "in_features": width,
+          "out_features": out,
+          "bias": False,
+          "activation_function": "torch.nn.modules.linear.Identity",
+        },
+        {"linear.weight": rng.normal(size=(out, width)).astype(np.float32)},
+      )
+      for width, out in ((24, 96), (96, 24))
+    ]
+    return model_folders.modules(folder, *layers, pooling="mean_tokens")
+  return folder
+
+
 @pytest.fixture(scope="module", params=NAMES)
 def saved(request, tmp_path_factory):
   """(retriever of a folder, what it wrote)."""
   place = tmp_path_factory.mktemp(request.param)
   made = model_folders.make(place / "start", request.param)
+  made = as_published(made, request.param)
   of_folder = retriever.Retriever.load(made)
   return of_folder, of_folder.save(place / "saved")
 
@@ -63,3 +87,11 @@ def test_an_export_says_nothing_of_other_models(saved):
   said = json.loads((folder / "config.json").read_text())
   for key in ("bos_token_id", "eos_token_id", "cls_token_id"):
     assert said.get(key) is None
+
+
+def test_an_export_keeps_the_side_of_padding(saved):
+  """Which changes no vector here, but is the folder's word."""
+  _, folder = saved
+  said = json.loads((folder / "tokenizer_config.json").read_text())
+  side = "left" if folder.parent.name.startswith("qwen3") else "right"
+  assert said["padding_side"] == side

@@ -46,8 +46,8 @@ def with_types(folder):
   return folder
 
 
-def modules(folder, *layers):
-  """Makes it a sentence-transformers folder with first-token pooling.
+def modules(folder, *layers, pooling="cls_token"):
+  """Makes it a sentence-transformers folder, by default of first tokens.
 
   `layers` are (config.json, tensors) of its dense layers.
   """
@@ -67,8 +67,10 @@ def modules(folder, *layers):
   change(
     folder / "1_Pooling/config.json",
     word_embedding_dimension=24,
-    pooling_mode_cls_token=True,
-    pooling_mode_mean_tokens=False,
+    **{
+      f"pooling_mode_{mode}": mode == pooling
+      for mode in ("cls_token", "mean_tokens", "lasttoken")
+    },
   )
   (folder / f"{len(kinds) - 1}_Normalize").mkdir()
   for number, (config, tensors) in enumerate(layers, start=2):
