@@ -42,6 +42,7 @@ setuptools.setup(
   },
   install_requires=[
     "absl-py>=2.1,<3",
+    "array_record>=0.8,<1; sys_platform != 'win32'",
     "babel>=2.16,<3",
     "flax>=0.12,<0.13",
     "huggingface_hub>=1.31,<3",

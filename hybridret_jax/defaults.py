@@ -18,8 +18,9 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.data = ml_collections.ConfigDict()
   config.data.folder = "."  # Relative data paths start here.
-  # Folders of <language>.jsonl(.gz), files, tfds:NAME, or cldr:; queries:PATH
-  # is PATH's parallel queries as translations of one another.
+  # Files or folders of rows, tfds:NAME, hub:OWNER/NAME, or cldr:, each maybe
+  # with options as PATH?lang=de (docs/data.md); queries:SOURCE is a source's
+  # parallel queries as translations of one another.
   config.data.sources = ()
   config.data.source_weights = ()  # One a source; empty means 1 each.
   config.data.languages = ("ar", "de", "en", "es", "hi", "ru", "th", "tr", "zh")
@@ -122,7 +123,9 @@ def get_config() -> ml_collections.ConfigDict:
   config.validation.seed = 0  # The same for every run that is compared.
 
   config.evaluation = ml_collections.ConfigDict()
-  config.evaluation.tasks = ()  # xquad_r:FOLDER, jsonl:FOLDER, cldr:PART.
+  # xquad_r:FOLDER, jsonl:FOLDER, cldr:PART, or a path: BEIR's or MS MARCO's
+  # folder, or a source of rows.
+  config.evaluation.tasks = ()
   config.evaluation.candidates = "sentence"  # Or "sentence_paragraph".
   # Candidates that are the same to the encoder: "apart" ranks each by itself,
   # "relevant" takes the copies of what is relevant for relevant.

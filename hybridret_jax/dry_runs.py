@@ -131,6 +131,8 @@ def _of_training(config, folder, read) -> list[str]:
     f" {batches.strategy} batches of {batches.batch_size}.",
     f"Data: {len(corpus):,} rows of {len(corpus.groups):,} groups in"
     f" {' '.join(corpus.languages)}, out of {len(corpus.sources)} sources.",
+    *corpus.guesses,
+    *(f"Left out: {n} x {what}." for what, n in corpus.skipped.items()),
     _would_write(folder),
   ]
 

@@ -244,8 +244,9 @@ def load_task(
   """A retrieval task: its texts, and which candidates are relevant.
 
   Args:
-    spec: KIND:FOLDER, as in evaluation.tasks: xquad_r, mlqa_r, miracl, jsonl;
-      or cldr:PART, a part of the embedded corpus.
+    spec: KIND:FOLDER, as in evaluation.tasks: xquad_r, mlqa_r, miracl, jsonl,
+      beir, msmarco, pairs; cldr:PART, a part of the embedded corpus; or a path,
+      of the kind that its files are.
     folder: where relative folders start.
     candidates: of XQuAD-R and MLQA-R: "sentence" or "sentence_paragraph".
     identical_candidates: whether candidates with one text are each ranked

@@ -408,7 +408,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, cache):
       "3 problem(s)",
     ),
     (["--config.data.sources=('nowhere',)"], "no such file or folder"),
-    (["--config.evaluation.tasks=('beir:x',)"], "no known kind"),
+    (["--config.evaluation.tasks=('bier:x',)"], "no known kind"),
     (["--config.model.init=not/there/x"], "no folder and no hub id"),
     (["--config.data.languages=('en','xx1')"], "'xx1'"),
     (["--config.data.languages=('iw','he')"], "'iw' and 'he' are one language"),

@@ -1,13 +1,12 @@
 """What a config names on disk, read whole before anything is computed."""
 
-import pathlib
 from collections.abc import Iterator, Sequence
 
 import ml_collections
 
 from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import tasks, training_data
-from hybridret_jax.data import composer, records, sources
+from hybridret_jax.data import composer, sources
 
 _UNREADABLE = (ValueError, OSError)
 
@@ -78,7 +77,7 @@ def _of_sources(config, inputs):
   """One problem a source, where there are any."""
   specs = config.data.sources
   if not specs:
-    yield "data.sources is empty; name folders of <language>.jsonl(.gz)"
+    yield "data.sources is empty; name folders or files of rows (docs/data.md)"
     return
   missing = [_missing(config, spec) for spec in specs]
   yield from (problem for problem in missing if problem)
@@ -108,22 +107,23 @@ def _of_tasks(config, modes, inputs):
   wanted = dict.fromkeys(evaluated)
   if "train" in modes and config.validation.task:
     wanted |= dict.fromkeys([config.validation.task, *config.validation.also])
+  unknown = []
+  for spec in wanted:
+    try:
+      tasks.name(config, spec)
+    except _UNREADABLE as error:
+      unknown.append(spec)
+      yield str(error)
   try:
-    tasks.distinct(config, [*wanted])
+    tasks.distinct(config, [spec for spec in wanted if spec not in unknown])
   except ValueError as error:
     yield str(error)
   for spec in wanted:
-    kind, _, folder = spec.partition(":")
     if spec == tasks.HELD_OUT:
       if not config.validation.share:
         yield "validation.share is 0, so no block is held out; use 0.02 or so"
-    elif kind not in tasks.KINDS:
-      yield (
-        f"task {spec!r} has no known kind; write KIND:FOLDER with a kind out"
-        f" of {', '.join(tasks.KINDS)}, or {tasks.HELD_OUT}"
-      )
-    else:
-      yield from _of_task(config, spec, folder, inputs)
+    elif spec not in unknown:
+      yield from _of_task(config, spec, tasks.kind(config, spec)[1], inputs)
 
 
 def _of_task(config, spec, folder, inputs):
@@ -141,11 +141,11 @@ def _of_task(config, spec, folder, inputs):
 
 def _missing(config, spec):
   """What to say of a path that is not there; None if it is."""
-  spec = spec.removeprefix(records.QUERIES)
-  if spec.startswith((training_data.CLDR, "tfds:")):
-    return None
-  path = pathlib.Path(training_data.place(config, spec))
-  if path.exists():
+  try:
+    path = training_data.path(config, spec)
+  except ValueError as error:
+    return str(error)
+  if path is None or path.exists():
     return None
   return (
     f"{path}: no such file or folder; relative paths start at data.folder"

@@ -44,7 +44,9 @@ class Inputs:
       for name, value in config.evaluation.items()
       if not name.endswith("_length")
     }
-    key = _key(config, [spec, settings])
+    # Names of files are looked through for them.
+    languages = [str(language) for language in config.data.languages]
+    key = _key(config, [spec, settings, languages])
     if key in self._tasks:
       return self._tasks[key]
     task = tasks.load(config, spec, held)

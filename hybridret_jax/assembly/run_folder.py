@@ -152,6 +152,8 @@ def describe(
     " ".join(corpus.languages),
     len(data.held),
   )
+  for guess in corpus.guesses:
+    _LOG.info("%s", guess)
   for note in (*corpus.notes, *check_inputs.unused(config, corpus)):
     _LOG.info("%s.", note)
   for what, count in corpus.skipped.items():

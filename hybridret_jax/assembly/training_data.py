@@ -14,6 +14,7 @@ from hybridret_jax.data import (
   pipeline,
   records,
   sources,
+  specs,
   splits,
   tokenizer,
   tokenizer_made,
@@ -63,10 +64,18 @@ def languages(config: ml_collections.ConfigDict) -> tuple[str, ...]:
 
 
 def place(config: ml_collections.ConfigDict, spec: str) -> str:
-  """A data path as the config means it: relative ones start at data.folder.
+  """A source or a folder as the config means it, its options as they are.
 
-  `cldr:PART` is a folder of the embedded corpus, written if it is not there.
+  A relative path starts at data.folder. `cldr:PART` is a folder of the embedded
+  corpus, written if it is not there.
   """
+  if spec.startswith(records.QUERIES):
+    return records.QUERIES + place(config, spec[len(records.QUERIES) :])
+  parsed = specs.parse(spec)
+  return str(dataclasses.replace(parsed, place=_placed(config, parsed.place)))
+
+
+def _placed(config, spec: str) -> str:
   if spec.startswith(CLDR):
     folder = cache_folder(config) / "cldr"
     if hosts.is_first():
@@ -74,21 +83,23 @@ def place(config: ml_collections.ConfigDict, spec: str) -> str:
     hosts.sync("embedded corpus")
     cldr.write(folder)  # Where the disk is not the first process's.
     return str(folder / (spec[len(CLDR) :] or "pairs"))
-  if spec.startswith("tfds:"):
+  if spec.startswith((specs.TFDS, specs.HUB)):
     return spec
-  if spec.startswith(records.QUERIES):
-    return records.QUERIES + place(config, spec[len(records.QUERIES) :])
   return str(pathlib.Path(config.data.folder).expanduser() / spec)
+
+
+def path(config: ml_collections.ConfigDict, spec: str) -> pathlib.Path | None:
+  """Where a source lies by its path; None of one that goes by a name."""
+  spec = specs.parse(spec.removeprefix(records.QUERIES)).place
+  if spec.startswith((CLDR, specs.TFDS, specs.HUB)):
+    return None
+  return pathlib.Path(_placed(config, spec))
 
 
 def absent(config: ml_collections.ConfigDict) -> list[str]:
   """Files and folders of data.sources that are not on this machine."""
-  paths = [
-    place(config, spec.removeprefix(records.QUERIES))
-    for spec in config.data.sources
-    if not spec.removeprefix(records.QUERIES).startswith((CLDR, "tfds:"))
-  ]
-  return [path for path in paths if not pathlib.Path(path).exists()]
+  paths = [path(config, spec) for spec in config.data.sources]
+  return [str(x) for x in paths if x is not None and not x.exists()]
 
 
 def read(config: ml_collections.ConfigDict) -> sources.Corpus:

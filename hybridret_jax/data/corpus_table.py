@@ -31,6 +31,7 @@ class Corpus:
   negative_values: np.ndarray  # int32
   skipped: dict[str, int]  # what was left out, and how often
   notes: tuple[str, ...] = ()  # what else a reader of the log must know
+  guesses: tuple[str, ...] = ()  # what sources do not say and was taken so
   sha256: tuple[str, ...] = ()  # of each source's rows as they were read
 
   def __len__(self) -> int:

@@ -16,17 +16,23 @@ is_monolingual = corpus_table.is_monolingual
 
 
 def read(
-  paths: Sequence[str | pathlib.Path], *, languages: Sequence[str] | None = None
+  paths: Sequence[str | pathlib.Path],
+  *,
+  languages: Sequence[str] | None = None,
+  known: Sequence[str] | None = None,
+  split: str = "train",
 ) -> Corpus:
   """The rows of all `paths`, every record checked.
 
-  A path is a folder of `<language>.jsonl` or `<language>.jsonl.gz`, one such
-  file of any name, or `tfds:<name>[/<config>][?data_dir=<folder>&split=<name>]`
-  for a prepared TFDS data set with the features of `corpora.pairs`. A source
+  A path is a folder or a file of rows in one of `row_files.FORMS`, what
+  `datasets` or TFDS have written, BEIR's or MS MARCO's folder, `tfds:<name>` or
+  `hub:<owner>/<name>`, each maybe with options; see `records.load`. A source
   is named after the folder, the file without its suffix, or the last part of
-  the TFDS name. Only `languages` are kept where they are given, in that order.
+  the name. Only `languages` are kept where they are given, in that order.
   Texts are stripped. A record without a block is its group's own block; blocks
-  that share a text are one, as `identity.settle` has it.
+  that share a text are one, as `identity.settle` has it. Of several splits
+  `split` is read where a source names none. `known` are the languages that
+  names of files are looked through for: those that are asked for, by default.
 
   Raises:
     FileNotFoundError: a path does not exist.
@@ -38,8 +44,11 @@ def read(
   if not paths:
     raise ValueError("paths is empty; name at least one source")
   table = _Table(languages)
+  known = table.asked if known is None else tuple(known)
+  wanted = tags.Wanted(table.asked, known or ())
   for path in paths:
-    name, found = records.load(path, keep=table.is_asked, skip=table.skip)
+    told = records.Told(table.skip, table.guess)
+    name, found = records.load(path, wanted=wanted, told=told, split=split)
     table.add_source(name, path)
     for place, record in found:
       table.add(place, record)
@@ -64,6 +73,7 @@ class _Table:
     self.rows: list[tuple[int, ...]] = []
     self.negative_offsets, self.negative_values = [0], []
     self.skipped: dict[str, int] = {}
+    self.guesses: dict[str, None] = {}
     self.unknown = fields.Unknown(records.FIELDS)
 
   def add_source(self, name, path):
@@ -79,6 +89,9 @@ class _Table:
 
   def skip(self, why, count=1):
     self.skipped[why] = self.skipped.get(why, 0) + count
+
+  def guess(self, text):
+    self.guesses[text] = None
 
   def is_asked(self, language):
     return self.asked is None or language in self.asked
@@ -184,6 +197,7 @@ class _Table:
       negative_offsets=np.array(self.negative_offsets, np.int64),
       negative_values=np.array(self.negative_values, np.int32),
       skipped=self.skipped | self.unknown.described(),
+      guesses=tuple(self.guesses),
       sha256=tuple(digest.hexdigest() for digest in self.digests),
     )
 

@@ -1,11 +1,28 @@
 """Languages are BCP 47 tags, in the one spelling that the standard prefers."""
 
 import functools
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
+import babel
 import langcodes
 
 from hybridret_jax.ground import faults, reading
+
+
+class Wanted(NamedTuple):
+  """Languages that are read.
+
+  Attributes:
+    asked: canonical tags; None is all.
+    known: tags that names of files are looked through for; one alone is that of
+      texts that do not say theirs.
+  """
+
+  asked: tuple[str, ...] | None = None
+  known: tuple[str, ...] = ()
+
 
 _MEND = "use a BCP 47 tag such as en, yue, pt-BR or zh-Hans"
 
@@ -39,6 +56,37 @@ def read(tag: object, place: object, what: str = "lang") -> str:
   if made is None:
     raise faults.Fault(place, f"{what} is {reading.shown(tag)}", _MEND)
   return made
+
+
+def in_name(name: str, among: Collection[str]) -> str:
+  """The language that a file's name says, or "".
+
+  One of `among` by its tag or its English name, apart from the rest:
+  `pairs.de`, `pt_BR-dev`, `german_queries`; otherwise any by its English name.
+  Of two that begin alike the longer one counts; where there are several it is
+  not known which.
+  """
+  padded = f"-{'-'.join(re.split(r'[-_. ]+', name.lower()))}-"
+  english = babel.Locale("en").languages
+  found = [
+    tag
+    for tag in among
+    if f"-{tag.lower()}-" in padded
+    or f"-{english.get(tag, tag).lower()}-" in padded
+  ]
+  longest = [
+    tag
+    for tag in found
+    if not any(other.startswith(f"{tag}-") for other in found)
+  ]
+  if not found:
+    longest = [
+      tag
+      for tag, said in english.items()
+      if len(said) > 3 and f"-{said.lower()}-" in padded
+    ]
+  made = canonical(longest[0]) if len(longest) == 1 else None
+  return made or ""
 
 
 def distinct(tags: Iterable[object], place: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""Reads text files for everybody: plain or gzip, lines or JSON, guarded."""
+"""Reads text files for everybody: plain or packed, lines or JSON, guarded."""
 
 import contextlib
 import gzip
+import io
 import json
 import os
 import pathlib
@@ -19,7 +20,8 @@ DOCUMENT = 2**27  # Bytes of a JSON file that is read whole, at most.
 LEVELS = 64  # Of lists and objects in one another, at most.
 # Text shrinks by a factor of 3 to 30; gzip cannot do more than 1,032.
 EXPANSION = 200
-_SMALL = 2**26  # Bytes that any gzip file may expand to.
+PACKED = {".gz": "gzip", ".zst": "Zstandard"}
+_SMALL = 2**26  # Bytes that any packed file may expand to.
 _BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = {
   b"\x00\x00\xfe\xff": "UTF-32",
@@ -27,7 +29,15 @@ _OTHER_BOMS = {
   b"\xff\xfe": "UTF-16",
   b"\xfe\xff": "UTF-16",
 }
-_GZIP = b"\x1f\x8b"
+_STARTS = {
+  b"\x1f\x8b": ("gzip", "let its name end in .gz, or unpack it"),
+  b"\x28\xb5\x2f\xfd": (
+    "Zstandard",
+    "let its name end in .zst, or unpack it",
+  ),
+  b"PAR1": ("Parquet", "let its name end in .parquet"),
+  b"ARROW1": ("Arrow", "let its name end in .arrow"),
+}
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # As its three bytes in UTF-8.
 _ESCAPED = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _UTF8 = "write the text as UTF-8"
@@ -51,14 +61,19 @@ def lines(path: str | os.PathLike) -> Iterator[tuple[Place, str]]:
 
   Only a line feed ends a line, with or without a carriage return before it:
   what else Unicode takes for a line's end stands inside texts. A name that
-  ends in `.gz` says that the file is gzip. A byte order mark in front of a
-  line is left out (files that were put together have them inside).
+  ends in `.gz` or `.zst` says how the file is packed. A byte order mark in
+  front of a line is left out (files that were put together have them inside).
 
   Raises:
-    Fault: the file cannot be read, is not UTF-8 or not gzip, ends early, has a
-      line of more than `LINE` bytes, expands as no text does, or a line has
-      a NUL, a lone carriage return or half of a surrogate pair.
+    Fault: the file cannot be read, is not UTF-8 or not what its name says,
+      ends early, has a line of more than `LINE` bytes, expands as no text does,
+      or a line has a NUL, a lone carriage return or half of a surrogate pair.
   """
+  return ((place, text) for place, text in every_line(path) if text.strip())
+
+
+def every_line(path: str | os.PathLike) -> Iterator[tuple[Place, str]]:
+  """As `lines`, and the blank ones too."""
   number = 0
   with _opened(path) as (file, most):
     read = 0
@@ -71,7 +86,7 @@ def lines(path: str | os.PathLike) -> Iterator[tuple[Place, str]]:
       if read > most:
         raise faults.Fault(
           place,
-          f"{read:,} bytes so far out of a gzip file that cannot hold so much"
+          f"{read:,} bytes so far out of a packed file that cannot hold so much"
           " text",
           f"unpack it and look; text shrinks by less than {EXPANSION} times",
         )
@@ -82,8 +97,7 @@ def lines(path: str | os.PathLike) -> Iterator[tuple[Place, str]]:
           "a carriage return stands alone",
           "end lines in a line feed (\\n)",
         )
-      if text.strip():
-        yield place, text
+      yield place, text
 
 
 def objects(path: str | os.PathLike) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -100,7 +114,7 @@ def objects(path: str | os.PathLike) -> Iterator[tuple[Place, dict[str, Any]]]:
 def document(
   path: str | os.PathLike, *, most: int = DOCUMENT, mend: str = ""
 ) -> dict[str, Any]:
-  """The JSON object that a file holds, plain or `.gz`, with all its guards.
+  """The JSON object that a file holds, plain or packed, with all its guards.
 
   Args:
     path: of the file.
@@ -175,7 +189,7 @@ def check_text(text: str, place: object, what: str = "a text") -> None:
 
 
 def find(*paths: str | os.PathLike) -> pathlib.Path | None:
-  """The one of `paths`, each also with `.gz`, that is there, if one is.
+  """The one of `paths`, each also packed, that is there, if one is.
 
   Raises:
     Fault: several are.
@@ -183,7 +197,7 @@ def find(*paths: str | os.PathLike) -> pathlib.Path | None:
   there = [
     pathlib.Path(path)
     for plain in paths
-    for path in (plain, f"{os.fspath(plain)}.gz")
+    for path in (plain, *(f"{os.fspath(plain)}{end}" for end in PACKED))
     if os.path.lexists(path)
   ]
   if len(there) > 1:
@@ -254,14 +268,27 @@ def _opened(path) -> Iterator[tuple[BinaryIO, float]]:
     os.close(descriptor)
     raise faults.Fault(path, "it is not a file", "name a file")
   with open(descriptor, "rb") as file:
-    if not os.fspath(path).endswith(".gz"):
+    kind = _packed(path)
+    if not kind:
       yield file, float("inf")
       return
     if not status.st_size:
-      raise _not_gzip(Place(path, 1), "it is empty")
+      raise _not_whole(Place(path, 1), "it is empty")
     most = max(_SMALL, EXPANSION * status.st_size)
-    with gzip.GzipFile(fileobj=file) as unpacked:
-      yield unpacked, most  # pyright: ignore[reportReturnType]
+    if kind == PACKED[".gz"]:
+      with gzip.GzipFile(fileobj=file) as unpacked:
+        yield unpacked, most  # pyright: ignore[reportReturnType]
+      return
+    import pyarrow  # Slow to import, and seldom needed.
+
+    stream = pyarrow.CompressedInputStream(file, "zstd")
+    with io.BufferedReader(stream) as unpacked:
+      yield unpacked, most
+
+
+def _packed(path) -> str:
+  """How a file is packed by its name, or ""."""
+  return PACKED.get(os.path.splitext(os.fspath(path))[1], "")
 
 
 def _next_line(file: BinaryIO, place: Place) -> bytes:
@@ -281,18 +308,19 @@ def _check_kind(start: bytes, place: Place) -> None:
   for mark, name in _OTHER_BOMS.items():
     if start.startswith(mark):
       raise faults.Fault(place, f"the file is {name}", _UTF8)
-  if start.startswith(_GZIP):
-    raise faults.Fault(
-      place, "the file is gzip", "let its name end in .gz, or unpack it"
-    )
+  for mark, (name, mend) in _STARTS.items():
+    if start.startswith(mark):
+      raise faults.Fault(place, f"the file is {name}", mend)
 
 
 def _guarded(read, size: int, place: Place) -> bytes:
   try:
     return read(size)
   except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-    raise _not_gzip(place, error) from error
+    raise _not_whole(place, error) from error
   except OSError as error:
+    if error.errno is None and _packed(place.file):  # As pyarrow says it.
+      raise _not_whole(place, error) from error
     raise _of_system(place, error) from error
 
 
@@ -337,7 +365,10 @@ def _of_system(place: object, error: Exception) -> faults.Fault:
   )
 
 
-def _not_gzip(place: Place, why: object) -> faults.Fault:
+def _not_whole(place: Place, why: object) -> faults.Fault:
+  end = os.path.splitext(os.fspath(place.file))[1]
   return faults.Fault(
-    place, f"not a whole gzip file ({why})", "copy it again, or drop .gz"
+    place,
+    f"not a whole {PACKED[end]} file ({why})",
+    f"copy it again, or drop {end}",
   )

@@ -5,13 +5,12 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from hybridret_jax.ground import faults, fields, reading
+from hybridret_jax.ground import columnar, faults, fields, reading
 
 IDS = ("id", "_id", "docid")
 TEXTS = ("text", "contents", "passage")
 TITLES = ("title",)
 _BEIR = "corpus.jsonl"
-_MOST = 65_536  # Rows of a Parquet file that are in memory at a time.
 
 
 class Corpus:
@@ -90,21 +89,7 @@ class Corpus:
     if self.path.suffix != ".parquet":
       yield from reading.objects(self.path)
       return
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-      file = parquet.ParquetFile(self.path)
-      row = 0
-      for batch in file.iter_batches(batch_size=_MOST):
-        for record in batch.to_pylist():
-          row += 1
-          yield f"{self.path}, row {row}", record
-    except (pyarrow.ArrowException, OSError) as error:
-      first = str(error).splitlines()[0] if str(error) else type(error).__name__
-      raise faults.Fault(
-        self.path, f"cannot be read as Parquet ({first})", "write it again"
-      ) from error
+    yield from columnar.parquet(self.path)
 
 
 def _keys(record: dict[str, Any], place: Any) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from hybridret_jax.data import sources
+from hybridret_jax.data import row_files, sources
 
 
 def record(group, lang, query="q", passage="p", **more):
@@ -151,15 +151,15 @@ def test_what_is_not_read_is_named_and_counted(tmp_path):
   rows += [record("c", "en", **{f"key{i}": 1 for i in range(50)})]
   write(tmp_path / "s" / "en.jsonl", rows)
   write(tmp_path / "s" / "de.json", [])
-  write(tmp_path / "s" / "fr.jsonl.zst", [])
+  write(tmp_path / "s" / "fr.jsonl.bz2", [])
   skipped = sources.read([tmp_path / "s"]).skipped
   assert (
     skipped["field 'Negative' is not read (did you mean 'negatives'?)"] == 2
   )
   assert skipped["field 'note' is not read"] == 2
   assert skipped["field '(others)' is not read"] == 22
-  for name in ("de.json", "fr.jsonl.zst"):
-    assert skipped[f"{tmp_path}/s/{name} is no .jsonl or .jsonl.gz"] == 1
+  for name in ("de.json", "fr.jsonl.bz2"):
+    assert skipped[f"{tmp_path}/s/{name} is none of {row_files.TOLD}"] == 1
 
 
 GOOD = record("good", "en")
@@ -267,6 +267,9 @@ def test_a_group_may_occur_in_two_sources(tmp_path):
 def test_bad_paths_are_named(tmp_path):
   (tmp_path / "empty").mkdir()
   write(tmp_path / "part" / "part-0.jsonl", [GOOD])
+  write(tmp_path / "part" / "part-1.jsonl", [GOOD])
+  write(tmp_path / "mixed" / "en.jsonl", [GOOD])
+  write(tmp_path / "mixed" / "part-0.jsonl", [GOOD])
   write(tmp_path / "both" / "en.jsonl", [GOOD])
   write(tmp_path / "both" / "en.jsonl.gz", [GOOD])
   for name in ("case/EN", "case/en", "old/iw", "old/he"):
@@ -278,13 +281,14 @@ def test_bad_paths_are_named(tmp_path):
   (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b"{}" * 99)[:-9])
   for names, what in [
     (["empty"], "empty: the source has no <language>.jsonl"),
-    (["part"], "part-0.jsonl: it is not named after a language"),
+    (["part"], "part: it has no split 'train', but part-0, part-1; name one"),
+    (["mixed"], "part-0.jsonl: it is not named after a language"),
     (["both"], "en.jsonl: .*en.jsonl.gz stands for the same; keep one"),
     (["both/en.jsonl"], "en.jsonl.gz stands for the same; keep one"),
     (["case"], "EN.jsonl: .*/en.jsonl stands for the same; keep one"),
     (["old"], "he.jsonl: .*/iw.jsonl stands for the same; keep one"),
     (["wrong"], "de.jsonl:1: lang is 'en' in the file of 'de'"),
-    (["s.txt"], "not a .jsonl or .jsonl.gz"),
+    (["s.txt"], "s.txt: the source is none of .jsonl, "),
     (["a/s", "b/s"], "both named 's'; rename one"),
     (["torn.jsonl.gz"], "not a whole gzip file"),
     ([], "paths is empty"),

@@ -112,4 +112,46 @@ MUTATIONS = (
       "::test_misshapen_paragraphs_are_named",
     ),
   ),
+  Mutation(
+    name="group_in_some_rows",
+    bug="A row without the group that the others have is silently its own, and"
+    " its translations are in-batch negatives.",
+    known_from="",
+    file="hybridret_jax/data/columns.py",
+    old='    elif field != "block" or "block" in options:',
+    new='    elif field in ("query", "passage"):',
+    tests=("tests/data/bad_input_test.py::test_bad_input_is_told_in_a_line",),
+  ),
+  Mutation(
+    name="numbers_by_line",
+    bug="Rows without an id are numbered by the file's lines, so a header moves"
+    " them and another form holds other blocks out.",
+    known_from="",
+    file="hybridret_jax/data/records.py",
+    old='    own = f"{name}:{language}:{counts[language]}"',
+    new='    own = f"{name}:{language}:{place.line}"',
+    tests=(
+      "tests/data/records_test.py::test_rows_without_names_are_their_own",
+    ),
+  ),
+  Mutation(
+    name="trained_on_the_test_split",
+    bug="Of a folder with splits all files are trained on.",
+    known_from="",
+    file="hybridret_jax/data/folders.py",
+    old='  return [Part(path, "") for path in splits[wanted]]',
+    new='  return [Part(path, "") for path in files]',
+    tests=(
+      "tests/data/records_test.py::test_splits_are_chosen_and_the_others_told",
+    ),
+  ),
+  Mutation(
+    name="labelled_pairs",
+    bug="Sentence pairs that are labelled unlike are trained on as positives.",
+    known_from="",
+    file="hybridret_jax/data/columns.py",
+    old='_GRADED = ("label", ',
+    new="_GRADED = (",
+    tests=("tests/data/bad_input_test.py::test_bad_input_is_told_in_a_line",),
+  ),
 )

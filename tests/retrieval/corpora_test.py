@@ -77,7 +77,7 @@ def test_integer_ids_and_other_names(tmp_path):
 def test_what_cannot_be_used_is_told_with_its_place(tmp_path, rows, said):
   for path, place in (
     (write_jsonl(tmp_path / "c.jsonl", rows), r"c\.jsonl:\d"),
-    (write_parquet(tmp_path / "c.parquet", rows), r"c\.parquet, row \d"),
+    (write_parquet(tmp_path / "c.parquet", rows), r"c\.parquet:\d"),
   ):
     with pytest.raises(faults.Fault, match=f"{place}.*{said}"):
       list(corpora.Corpus(path))
@@ -85,7 +85,7 @@ def test_what_cannot_be_used_is_told_with_its_place(tmp_path, rows, said):
 
 def test_files_that_are_none(tmp_path):
   (tmp_path / "c.parquet").write_bytes(b"PAR1 no parquet")
-  with pytest.raises(faults.Fault, match="cannot be read as Parquet"):
+  with pytest.raises(faults.Fault, match="not a whole Parquet file"):
     list(corpora.Corpus(tmp_path / "c.parquet"))
   (tmp_path / "c.jsonl").touch()
   with pytest.raises(faults.Fault, match="holds no record"):

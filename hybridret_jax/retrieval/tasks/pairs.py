@@ -1,4 +1,4 @@
-"""Makes a retrieval task of question-passage rows, such as held-out ones."""
+"""Makes a retrieval task of question-passage rows, held-out or a source's."""
 
 from collections.abc import Sequence
 
@@ -83,4 +83,84 @@ def from_rows(
     query_cluster=tuple(groups[row] for row in asked),
     query_group=tuple(groups[row] for row in asked),
     candidate_group=tuple(groups[r] for r in kept) if own else None,
+  )
+
+
+def from_source(
+  name: str,
+  *,
+  languages: Sequence[str],
+  ids: Sequence[str],
+  groups: Sequence[str],
+  blocks: Sequence[str],
+  language_row: np.ndarray,
+  queries: Sequence[str],
+  passages: Sequence[str],
+  negatives: Sequence[Sequence[str]],
+  notes: Sequence[str] = (),
+) -> task.Task:
+  """The task of all rows of a source, whose queries may stand in many rows.
+
+  As `from_rows`, but queries of one language with one text are one query, under
+  the first row's id, for which the passages of all their groups are relevant;
+  and hard negatives are candidates of their row's language. A query's cluster
+  is its block; its group is known where no two queries of a language share one.
+
+  Args:
+    name: what the figures are filed under.
+    languages: codes that `language_row` indexes.
+    ids: unique, one per row; so are the next seven.
+    groups: equal for the translations of an item.
+    blocks: equal for groups that share text.
+    language_row: index in `languages`.
+    queries: may be empty.
+    passages: never empty.
+    negatives: of each row.
+    notes: of the task.
+
+  Raises:
+    ValueError: no row has a query.
+  """
+  first: dict[tuple[int, str], str] = {}  # (language, text) -> its id
+  for row in sorted(range(len(ids)), key=lambda row: language_row[row]):
+    language = int(language_row[row])
+    first.setdefault((language, passages[row]), ids[row])
+    for number, other in enumerate(negatives[row], start=1):
+      first.setdefault((language, other), f"{ids[row]}:negative:{number}")
+  place = {key: index for index, key in enumerate(first)}
+  in_group: dict[str, set[int]] = {}
+  asked: dict[tuple[int, str], list[int]] = {}
+  for row, group in enumerate(groups):
+    language = int(language_row[row])
+    in_group.setdefault(group, set()).add(place[language, passages[row]])
+    if queries[row]:
+      asked.setdefault((language, queries[row]), []).append(row)
+  if not asked:
+    raise ValueError(
+      f"task {name}: none of its {len(ids)} rows has a query; name another"
+      " source"
+    )
+  firsts = [rows[0] for rows in asked.values()]
+  known = {(language_row[row], groups[row]) for row in firsts}
+  return task.Task(
+    name=name,
+    languages=tuple(languages),
+    query_texts=tuple(text for _, text in asked),
+    query_ids=tuple(ids[row] for row in firsts),
+    query_language=np.array([language for language, _ in asked], np.int32),
+    candidate_texts=tuple(text for _, text in first),
+    candidate_ids=tuple(first.values()),
+    candidate_language=np.array([language for language, _ in first], np.int32),
+    candidate_context=None,
+    relevant=task.pad_relevant(
+      [
+        list(set().union(*(in_group[groups[row]] for row in rows)))
+        for rows in asked.values()
+      ]
+    ),
+    query_cluster=tuple(blocks[row] for row in firsts),
+    query_group=tuple(groups[row] for row in firsts)
+    if len(known) == len(firsts)
+    else None,
+    notes=tuple(notes),
   )

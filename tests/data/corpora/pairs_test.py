@@ -73,7 +73,7 @@ def test_order_is_kept_over_several_files(tmp_path):
 def test_bad_records_are_not_written(tmp_path):
   path = tmp_path / "bad.jsonl"
   path.write_text('{"id": "a"}\n')
-  with pytest.raises(ValueError, match=f"{path}:1: group is missing"):
+  with pytest.raises(ValueError, match=f"{path}:1: query is missing"):
     pairs.build(path, data_dir=tmp_path / "tfds")
 
 
@@ -82,6 +82,10 @@ def test_what_is_not_there_is_named(tmp_path):
     FileNotFoundError, match="tfds:pairs/gone is not prepared"
   ):
     sources.read([f"tfds:pairs/gone?data_dir={tmp_path}"])
-  for wrong in ("tfds:", "tfds:pairs/a?folder=x"):
-    with pytest.raises(ValueError, match="write tfds:<name>"):
+  for wrong, what in (
+    ("tfds:", "write tfds:<name>"),
+    ("tfds:pairs/a?folder=x", "the option 'folder'"),
+    ("tfds:pairs/a?config=x", "config is no option of a TFDS data set"),
+  ):
+    with pytest.raises(ValueError, match=what):
       sources.read([wrong])

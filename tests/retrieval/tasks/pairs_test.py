@@ -51,3 +51,25 @@ def test_candidates_have_a_group_where_none_has_two():
 def test_bad_rows_are_named(change, message):
   with pytest.raises(ValueError, match=message):
     pairs.from_rows("held_out", **(ROWS | change))
+
+
+def test_a_query_of_many_rows_is_one_and_negatives_are_candidates():
+  made = pairs.from_source(
+    "source",
+    languages=("de", "en"),
+    ids=("e1", "e2", "d1"),
+    groups=("1", "2", "1"),
+    blocks=("b", "b", "b"),
+    language_row=np.array([1, 1, 0]),
+    queries=("what?", "what?", "was?"),
+    passages=("this", "that", "dies"),
+    negatives=[("no", "that"), (), ("nein",)],
+  )
+  assert made.query_ids == ("e1", "d1")
+  assert made.candidate_texts == ("dies", "nein", "this", "no", "that")
+  assert made.candidate_ids == (
+    *("d1", "d1:negative:1", "e1", "e1:negative:1", "e1:negative:2"),
+  )
+  # what? is answered by the passages of its groups 1 and 2, in any language.
+  assert made.relevant.tolist() == [[0, 2, 4], [0, 2, -1]]
+  assert made.query_cluster == ("b", "b") and made.query_group == ("1", "1")
