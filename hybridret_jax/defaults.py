@@ -111,6 +111,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.train.keep = 2  # Checkpoints, besides the best.
   config.train.patience = 0  # Evaluations without a better figure; 0 is off.
 
+  config.tracking = ml_collections.ConfigDict()  # reporting.trackers.start
+  config.tracking.trackers = ()
+  config.tracking.project = "hybridret_jax"
+  config.tracking.name = ""
+
   config.validation = ml_collections.ConfigDict()
   # "held_out", a task as in evaluation.tasks, or empty for none.
   config.validation.task = "held_out"

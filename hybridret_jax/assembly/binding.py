@@ -51,6 +51,7 @@ _TABLE = {
     " keep_vectors training_texts row_lengths tokens_per_call",
     "mesh": "data fsdp tensor",
     "export": "folder cosine",
+    "tracking": "trackers project name",
   },
 }
 KIND = {

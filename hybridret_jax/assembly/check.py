@@ -26,6 +26,7 @@ from hybridret_jax.models import (
   stated,
 )
 from hybridret_jax.parallel import mesh
+from hybridret_jax.reporting import trackers
 from hybridret_jax.retrieval import evaluation, metrics
 from hybridret_jax.retrieval.tasks import copies, xquad_r
 from hybridret_jax.training import loss, optimizer
@@ -37,6 +38,7 @@ _HANDED_ON = {
   "loss": loss.contrastive,
   "optimizer": optimizer.make,
   "mesh": mesh.make,
+  "tracking": trackers.start,
 }
 _OURS = {"loss": {"learnable_temperature"}}
 _POSITIVE = (
@@ -135,6 +137,8 @@ def _problems(config, modes, inputs, with_model=True) -> list[str]:
     *_keys(config),
     *_numbers(config),
     *_choices(config),
+    *trackers.problems(config.tracking.trackers),
+    *(trackers.missing(config.tracking.trackers) if "train" in modes else ()),
     *_lengths(config),
     *_devices(config),
     *(_model(config) if with_model and not problems else ()),
@@ -154,7 +158,7 @@ def _parameters(target: Callable[..., Any]) -> list[str]:
   return [
     name
     for name in inspect.signature(target).parameters
-    if name not in ("vectors", "gather", "total")
+    if name not in ("vectors", "gather", "total", "folder", "settings")
   ]
 
 

@@ -18,6 +18,7 @@ _OF_RUN = frozenset(
   (
     *(CONFIG, "checkpoints", "metrics.jsonl", "preflight.json", "results"),
     *("tensorboard", "throughput.json", "tokenizer", "record.json", "logs"),
+    *("trackers.json", "wandb"),
     # Of a study's cell.
     *("cell.json", "done.json", "failed.json"),
   )

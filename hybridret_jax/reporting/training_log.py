@@ -1,33 +1,46 @@
-"""What a run says while it trains: metrics.jsonl, TensorBoard, progress."""
+"""What a run says while it trains: metrics.jsonl, boards, progress."""
 
 import json
+import logging
 import math
 import os
 import pathlib
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tqdm
 
 from hybridret_jax.ground import faults, reading, writing
 from hybridret_jax.parallel import hosts
+from hybridret_jax.reporting import trackers as trackers_lib
 
+_LOG = logging.getLogger(__name__)
 FILE = "metrics.jsonl"
 _BOARD = "tensorboard"
 
 
 class TrainingLog:
-  """Appends metrics to metrics.jsonl and to TensorBoard; to be closed.
+  """Appends metrics to metrics.jsonl, TensorBoard and trackers; to be closed.
 
   A resumed run goes on after the step that it restored: later lines, which an
   interrupted run has left, are dropped, so a step is logged once. A fresh run
   (start_step 0) starts an empty file. Of several processes only the first one
-  writes.
+  writes. A tracker that fails is left out from there on, and that is said:
+  metrics.jsonl has all.
   """
 
-  def __init__(self, folder: str | os.PathLike, *, start_step: int = 0):
+  def __init__(
+    self,
+    folder: str | os.PathLike,
+    *,
+    start_step: int = 0,
+    trackers: Sequence[trackers_lib.Tracker] = (),
+  ):
+    """Opens the files; `trackers` are open ones, which it closes."""
     self._path = pathlib.Path(folder) / FILE
     self._board = None
+    self._trackers = list(trackers)
     if not hosts.is_first():
       return
     self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,16 +58,19 @@ class TrainingLog:
   def __enter__(self) -> "TrainingLog":
     return self
 
-  def __exit__(self, *error: object) -> None:
-    self.close()
+  def __exit__(self, kind: object, *error: object) -> None:
+    self.close(failed=kind is not None)
 
   def write(self, step: int, metrics: dict[str, Any]) -> None:
     """Logs numbers of one step; one that is not finite is stored as null."""
     if self._board is None:
       return
     record: dict[str, Any] = {"step": int(step)}
-    for key, value in metrics.items():
-      number = value if isinstance(value, int) else float(value)
+    numbers = {
+      key: value if isinstance(value, int) else float(value)
+      for key, value in metrics.items()
+    }
+    for key, number in numbers.items():
       record[key] = number if math.isfinite(number) else None
       # TensorBoard takes no @ in a name.
       self._board.add_scalar(key.replace("@", "_"), number, step)
@@ -64,12 +80,29 @@ class TrainingLog:
       self._path.open("a", encoding="utf-8") as lines,
     ):
       lines.write(json.dumps(record, allow_nan=False) + "\n")
+    self._tell(lambda one: one.write(int(step), numbers))
 
-  def close(self) -> None:
-    """Closes the files."""
+  def close(self, *, failed: bool = False) -> None:
+    """Closes the files, and the trackers as of a run that failed or is done."""
+    self._tell(lambda one: one.close(failed))
     if self._board is not None:
       with writing.naming(self._path.parent / _BOARD):
         self._board.close()
+
+  def _tell(self, what: Callable[[trackers_lib.Tracker], None]) -> None:
+    """Does something with each tracker; one that fails is one no more."""
+    for one in tuple(self._trackers):
+      try:
+        what(one)
+      except Exception as error:  # Theirs: it is no reason to end a training.
+        self._trackers.remove(one)
+        _LOG.warning(
+          "%s takes no more figures (%s: %s); %s has them all.",
+          one.place,
+          type(error).__name__,
+          error,
+          self._path,
+        )
 
 
 def read(folder: str | os.PathLike) -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ import jax
 import ml_collections
 
 from hybridret_jax import run as runs
-from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import (
+  binding,
   judging,
+  own_settings,
   run_folder,
   systems,
   tasks,
@@ -20,11 +21,12 @@ from hybridret_jax.assembly import (
   train_step,
   training_data,
 )
+from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.data import pipeline, sources
 from hybridret_jax.ground import told
 from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.reporting import throughput, training_log
+from hybridret_jax.reporting import throughput, trackers, training_log
 from hybridret_jax.retrieval import evaluation
 from hybridret_jax.training import checkpoint, loss, meter
 from hybridret_jax.training import state as states
@@ -111,7 +113,15 @@ def _train(config, workdir, inputs) -> None:
     notes = checkpoint.notes(checkpoints)
     best = _Best(notes.get("best"), notes.get("since_best", 0))
     start, checked = int(state.step), False
-    log = training_log.TrainingLog(workdir, start_step=start)
+    log = training_log.TrainingLog(
+      workdir,
+      start_step=start,
+      trackers=trackers.start(
+        workdir,
+        binding.flat(own_settings.settings(config)),
+        **config.tracking,
+      ),
+    )
     bar = training_log.progress(total, start=start, name="train")
     peak = peaks.of(jax.devices()[0].device_kind)
     steps_meter = meter.Meter(

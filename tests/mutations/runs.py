@@ -70,6 +70,30 @@ MUTATIONS = (
     ),
   ),
   Mutation(
+    name="another_run_at_the_tracker",
+    bug="A run that goes on begins a new one at its tracker.",
+    known_from="",
+    file="hybridret_jax/reporting/trackers.py",
+    old='before.get("id") if before.get("project") == project else None',
+    new="None",
+    tests=(
+      "tests/reporting/trackers_test.py"
+      "::test_a_run_that_goes_on_is_the_same_run_there",
+    ),
+  ),
+  Mutation(
+    name="lost_tracker_ends_the_training",
+    bug="A tracker that cannot be reached for a moment ends the training.",
+    known_from="",
+    file="hybridret_jax/reporting/training_log.py",
+    old="      except Exception as error:  # Theirs:",
+    new="      except ZeroDivisionError as error:  # Theirs:",
+    tests=(
+      "tests/reporting/trackers_test.py"
+      "::test_a_tracker_that_fails_ends_no_training",
+    ),
+  ),
+  Mutation(
     name="grades_without_a_digest",
     bug="Two tasks whose judgements differ in their grades count as one.",
     known_from="",
