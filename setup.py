@@ -69,7 +69,11 @@ setuptools.setup(
     "test": [
       "faiss-cpu>=1.9,<2",
       "hypothesis>=6,<7",
+      # The notebooks of examples/.
+      "ipykernel>=7,<8",
       "ir_measures>=0.4,<0.5",
+      "nbclient>=0.10,<0.12",
+      "nbformat>=5.10,<6",
       "playwright>=1.50,<2",
       "pytest>=9,<10",
       "pytest-xdist>=3.6,<4",

@@ -90,14 +90,19 @@ def get_config(name: str, **settings: Any) -> ml_collections.ConfigDict:
   """A config, with some settings changed.
 
   Args:
-    name: of a shipped one, or the path of a file with get_config().
+    name: of a shipped one, or the path of a file with get_config(); what stands
+      behind a colon is handed to it, as in "me5_own_pairs:v5e-1".
     settings: values by their dotted names, as in
       `get_config("quickstart", **{"train.steps": 10})`.
 
   Raises:
     Fault: there is no such config, or no such setting in it.
   """
-  config = module(name).get_config().copy_and_resolve_references()
+  place, colon, argument = name.rpartition(":")
+  if not colon or pathlib.Path(name).is_file():
+    place, argument = name, ""
+  given = (argument,) if argument else ()
+  config = module(place).get_config(*given).copy_and_resolve_references()
   with config.unlocked():
     for key, value in settings.items():
       if not has(config, key):

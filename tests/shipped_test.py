@@ -39,6 +39,14 @@ def test_what_is_no_setting_is_told(settings, said):
     shipped.get_config("quickstart", **settings)
 
 
+def test_what_stands_behind_a_colon_is_handed_on():
+  found = shipped.get_config("me5_own_pairs:v5e-8", seed=3)
+  assert found.model.attention == "splash" and found.seed == 3
+  assert shipped.get_config("me5_own_pairs").model.attention == "xla"
+  with pytest.raises(faults.Fault, match="v9z: there is no preset.*v5e-1, v5e"):
+    shipped.get_config("me5_own_pairs:v9z")
+
+
 def test_a_file_of_ones_own_builds_on_a_shipped_one(tmp_path):
   (tmp_path / "mine.py").write_text(
     '"""Mine."""\n'

@@ -82,6 +82,17 @@ MUTATIONS = (
     ),
   ),
   Mutation(
+    name="preset_dropped",
+    bug="A TPU trains with the settings of a CPU, whatever stands behind :.",
+    known_from="",
+    file="hybridret_jax/shipped.py",
+    old="  given = (argument,) if argument else ()",
+    new="  given = ()",
+    tests=(
+      "tests/shipped_test.py::test_what_stands_behind_a_colon_is_handed_on",
+    ),
+  ),
+  Mutation(
     name="lost_tracker_ends_the_training",
     bug="A tracker that cannot be reached for a moment ends the training.",
     known_from="",
