@@ -27,18 +27,16 @@ def test_a_claim_is_a_row_with_its_verdict(study):
   claims, reasons = findings.claims(study)
   pool, distance = study["claims"]
   row = rows_of(claims)[0]
-  assert row[:5] == [
-    *("What pool says.", "supported", "paper"),
-    *("xquad_r: Multilingual pool mAP", "greater"),
-  ]
-  assert row[5:] == [
+  groups = pool["groups"]
+  assert row == [
+    *("What pool says.", "paper", "xquad_r: Multilingual pool mAP", "greater"),
     f"+{pool['difference']:.3f}",
     f"[{pool['low']:.3f}, {pool['high']:.3f}]",
-    "3",
+    f"[{groups['low']:.3f}, {groups['high']:.3f}]",
+    *("3", "supported"),
   ]
-  assert claims.rows[1][5] == f"−{abs(distance['difference']):.1f}"
+  assert claims.rows[1][4] == f"−{abs(distance['difference']):.1f}"
   assert "at most 0.05" in claims.note
-  groups = pool["groups"]
   row = rows_of(reasons)[0]
   assert row[2] == findings.tables.p_value(pool["p_holm"])
   assert row[3] == "–"
@@ -57,7 +55,7 @@ def test_margins_and_bounds_are_shown(study):
     claim | {"groups": None, "note": "trained on different languages"},
   ]
   claims, reasons = findings.claims(study)
-  assert [x[4] for x in claims.rows] == [
+  assert [x[3] for x in claims.rows] == [
     "at least as good, up to 0.01",
     "the same, up to 0.01",
     "greater, 0.02 would matter",
@@ -67,6 +65,14 @@ def test_margins_and_bounds_are_shown(study):
   assert reasons.rows[1][3] == "> −0.004, < +0.020"
   assert reasons.rows[3][0].endswith("(trained on different languages)")
   assert reasons.rows[3][4:] == ["–"] * 3
+
+
+def test_what_failed_stands_first(study):
+  pool, distance = study["claims"]
+  study["claims"] = [pool, distance | {"verdict": "not supported"}]
+  claims, reasons = findings.claims(study)
+  assert [x[-1] for x in claims.rows] == ["not supported", "supported"]
+  assert [x[0] for x in reasons.rows] == [x[0] for x in claims.rows]
 
 
 def test_no_claims_no_table(study):

@@ -67,7 +67,7 @@ def test_it_has_every_section(text):
     "28 of 28 cells finished",
     "72 questions and 72 candidates in 3 languages",
     "not directly comparable",
-    "What pool says. supported paper xquad_r: Multilingual pool mAP greater",
+    "What pool says. paper xquad_r: Multilingual pool mAP greater",
     "On the Pareto front:",
     "generic, hybrid, mean over 3 seeds",
     "hybrid minus monolingual (generic), primary, xquad_r",

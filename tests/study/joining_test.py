@@ -63,18 +63,23 @@ def without_costs(study):
   return {key: value for key, value in study.items() if key != "costs"}
 
 
+def near(claims):
+  """Claims whose p after Holm, made of p with six digits, is about this."""
+  found = copy.deepcopy(claims)
+  for claim in found:
+    for row in (claim, claim["groups"] or {}):
+      if row.get("p_holm"):
+        row["p_holm"] = pytest.approx(row["p_holm"], rel=1e-5)
+  return found
+
+
 def test_two_grids_joined_are_the_report_of_all_cells(cells, whole, halves):
   one, two = halves
   assert one["missing"] and two["missing"]
   for mine, other in ((one, two), (two, one)):
     joined = joining.join(cells, mine, {"there": other})
-    # p after Holm is made of p with six digits.
     expected = copy.deepcopy(without_costs(whole))
-    for claim, wanted in zip(joined["claims"], expected["claims"], strict=True):
-      wanted["p_holm"] = wanted["p_holm"] and pytest.approx(
-        wanted["p_holm"], rel=1e-5
-      )
-      assert claim == wanted
+    assert joined["claims"] == near(expected["claims"])
     del joined["claims"], expected["claims"]
     assert without_costs(joined) == expected
     costs = joined["costs"]
@@ -100,16 +105,16 @@ def test_a_grid_is_taken_from_the_part_with_more_of_it(cells, part, whole):
   for mine, other in ((few, more), (more, few)):
     joined = joining.join(cells, mine, {"there": other})
     assert joined["grids"] == more["grids"]
-    assert joined["claims"] == more["claims"]
+    assert joined["claims"] == near(more["claims"])
     assert joined["missing"] == more["missing"]
     assert joined["finished"] == more["finished"] < whole["finished"]
 
 
 def test_a_part_that_has_nothing_changes_nothing(cells, config, whole):
   nothing = report.collect(config, [])
-  joined = joining.join(cells, nothing, {"there": whole})
-  assert joined == whole
-  assert joining.join(cells, whole, {"there": nothing}) == whole
+  wanted = whole | {"claims": near(whole["claims"])}
+  assert joining.join(cells, nothing, {"there": whole}) == wanted
+  assert joining.join(cells, whole, {"there": nothing}) == wanted
 
 
 def test_a_report_is_written_of_the_parts(config, whole, halves, tmp_path):
