@@ -1,9 +1,9 @@
 """Trains and judges multilingual dense retrievers in JAX.
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
-vectors; `train`, `evaluate`, `export`, `push`, `encode`, `search` and `compare`
-are what the commands do. A name is imported when it is first asked for:
-importing the package takes no time and asks for no device.
+vectors; `train`, `evaluate`, `export`, `push`, `encode`, `search`, `trim` and
+`compare` are what the commands do. A name is imported when it is first asked
+for: importing the package takes no time and asks for no device.
 """
 
 import importlib
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     push,
     search,
     train,
+    trim,
   )
   from hybridret_jax.retrieval.tasks.task import Task
   from hybridret_jax.retriever import Retriever
@@ -40,6 +41,7 @@ __all__ = [
   "push",
   "search",
   "train",
+  "trim",
 ]
 _WHERE = {
   "Evaluation": "assembly.judged",

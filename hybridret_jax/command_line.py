@@ -65,6 +65,12 @@ VERBS = {
     needs=("model", "corpus"),
     config=NONE,
   ),
+  "trim": Verb(
+    "cut a model's vocabulary to what a corpus uses",
+    ("model", "corpus", "languages"),
+    needs=("model", "corpus"),
+    config=NONE,
+  ),
   "report": Verb(
     "make the page, tables and tests of several runs",
     ("runs", "baseline"),

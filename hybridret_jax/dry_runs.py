@@ -183,6 +183,15 @@ def _would_write(place: pathlib.Path) -> str:
   )
 
 
+def _trim(model, corpus, folder, languages=()) -> list[str]:
+  places.free(pathlib.Path(folder))
+  read = [corpora.Corpus(one, languages=languages) for one in corpus]
+  for one in read:
+    next(iter(one), None)
+  named = ", ".join(str(one.path) for one in read)
+  return [f"Would cut the vocabulary of {model} to {named}, into {folder}."]
+
+
 def _verify(folder) -> list[str]:
   return [f"Would read every file of {folder}, and write none."]
 
@@ -196,5 +205,6 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "report": _report,
   "encode": _encode,
   "plan": _plan,
+  "trim": _trim,
   "verify": _verify,
 }

@@ -105,6 +105,11 @@ _MODEL = flags.DEFINE_string(
 _CORPUS = flags.DEFINE_string(
   "corpus", None, "A .jsonl(.gz) or .parquet file, or BEIR's folder."
 )
+_LANGUAGES = flags.DEFINE_list(
+  "languages",
+  [],
+  "Whose records of the corpus are read, by their field lang; by default all.",
+)
 _PUSH = flags.DEFINE_string(
   "push",
   None,
@@ -207,8 +212,9 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
     library.compare(**given)
   elif mode == "verify":
     _verify(**given)
-  elif mode == "encode":
-    counts = library.encode(**given)
+  elif mode in ("encode", "trim"):
+    does = library.encode if mode == "encode" else library.trim_to
+    counts = does(**given)
     if hosts.is_first():
       print("\n".join(f"{what}: {found}" for what, found in counts.items()))
   else:
@@ -233,6 +239,13 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
     return {"folder": workdir}
   if mode == "report":
     return {"runs": _RUNS.value, "out": workdir, "baseline": _BASELINE.value}
+  if mode == "trim":
+    return {
+      "model": _MODEL.value,
+      "corpus": str(_CORPUS.value).split(","),
+      "folder": workdir,
+      "languages": _LANGUAGES.value,
+    }
   if mode == "encode":
     return {
       "model": _MODEL.value,

@@ -29,6 +29,7 @@ from hybridret_jax.assembly import (
   probes,
   settled,
 )
+from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.ground import faults, languages, writing
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
@@ -256,6 +257,70 @@ class Retriever(mteb_encoder.Encoder):
     # JAX's shutdown waits minutes only, and the others are there already.
     hosts.sync("exported")
     return target
+
+  @property
+  def tokenizer(self) -> tokenizers.Tokenizer:
+    """What makes tokens of texts."""
+    return self._made.tokenizer
+
+  @property
+  def num_parameters(self) -> int:
+    """Numbers that it has learnt, of all towers, without rows of padding."""
+    shape = self._made.module.encoder
+    rows = (shape.table_size - shape.vocab_size) * shape.hidden_size
+    total = sum(leaf.size for leaf in jax.tree.leaves(self._params))
+    return total - rows * len(self._params)
+
+  def with_vocabulary(
+    self, tokenizer: tokenizers.Tokenizer, kept: np.ndarray
+  ) -> Self:
+    """This retriever with a part of its tokens.
+
+    Args:
+      tokenizer: of these tokens.
+      kept: int [tokens], the old id of each.
+
+    Raises:
+      Fault: positions count from the padding token's id, and it is another.
+    """
+    made = self._made
+    shape = made.module.encoder
+    if shape.position_offset and tokenizer.pad_id != made.tokenizer.pad_id:
+      raise faults.Fault(
+        self.name,
+        "positions count from the padding token's id, and tokens before it"
+        " would be cut",
+        "keep these tokens: they stand first in tokenizer.json",
+      )
+    shape = dataclasses.replace(shape, vocab_size=len(kept))
+    made = dataclasses.replace(
+      made,
+      module=made.module.clone(encoder=shape),
+      tokenizer=tokenizer,
+      notes=(
+        *made.notes,
+        f"Its vocabulary was cut from {made.module.encoder.vocab_size:,} to"
+        f" {len(kept):,} tokens, those of the texts it is meant for; of these"
+        " every one has the same vector as before.",
+      ),
+    )
+    params = jax.tree.map(np.asarray, hosts.whole(self._params))
+    for tower in params.values():
+      table = tower["encoder"]["tokens"]["embedding"]
+      cut = np.zeros((shape.table_size, table.shape[1]), table.dtype)
+      cut[: len(kept)] = table[kept]
+      tower["encoder"]["tokens"]["embedding"] = cut
+    mesh = self._encode_texts.mesh
+    encode_texts = judging.encoder(self._config, made, mesh)
+    return type(self)(
+      self._config,
+      made,
+      jax.device_put(params, meshes.replicated(mesh)),
+      dataclasses.replace(encode_texts, cache=self._encode_texts.cache),
+      languages=self.languages,
+      workdir=self._workdir,
+      step=self.step,
+    )
 
   def _card(self) -> str:
     if self._workdir is None or self.step is None:

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from hybridret_jax.ground import columnar, faults, fields, reading
@@ -10,6 +10,7 @@ from hybridret_jax.ground import columnar, faults, fields, reading
 IDS = ("id", "_id", "docid")
 TEXTS = ("text", "contents", "passage")
 TITLES = ("title",)
+LANGUAGE = "lang"
 _BEIR = "corpus.jsonl"
 
 
@@ -27,8 +28,14 @@ class Corpus:
       have each.
   """
 
-  def __init__(self, path: str | os.PathLike):
+  def __init__(
+    self, path: str | os.PathLike, *, languages: Collection[str] = ()
+  ):
     """Finds the file.
+
+    Args:
+      path: as above.
+      languages: whose records are read, by their field `lang`; empty is all.
 
     Raises:
       Fault: there is none, or it is of another kind.
@@ -48,6 +55,7 @@ class Corpus:
         place, "is neither .jsonl(.gz) nor .parquet", "convert it to one"
       )
     self.path = place
+    self.languages = frozenset(languages)
     self.skipped: dict[str, int] = {}
     self.unread: dict[str, int] = {}
 
@@ -73,6 +81,10 @@ class Corpus:
           place, f"{key} {reading.shown(identity)} stands twice", "keep one"
         )
       seen.add(identity)
+      if self.languages and self._is_of_another(record, place):
+        what = "records of other languages"
+        self.skipped[what] = self.skipped.get(what, 0) + 1
+        continue
       text = fields.text(record, text_key, place)
       if record.get(title_key):
         text = f"{fields.text(record, title_key, place)} {text}".strip()
@@ -84,6 +96,9 @@ class Corpus:
     self.unread = unknown.described() if unknown else {}
     if not seen:
       raise faults.Fault(self.path, "holds no record", "give one with texts")
+
+  def _is_of_another(self, record, place) -> bool:
+    return fields.name(record, LANGUAGE, place) not in self.languages
 
   def _records(self) -> Iterator[tuple[Any, dict[str, Any]]]:
     if self.path.suffix != ".parquet":
