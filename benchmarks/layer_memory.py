@@ -67,13 +67,13 @@ def whole(length: int) -> int:
     return temporaries(length, window=False)
 
 
-def _tokens(config, kind: Kind, length):
+def _tokens(config, kind: Kind, length) -> Any:
   row = jax.ShapeDtypeStruct((1, length), jnp.int32)
   half = config.architecture.head_size(config) // 2
   angles = jax.ShapeDtypeStruct((length, half), jnp.float32)
   return layers.Tokens(
     tiers=((row, jax.ShapeDtypeStruct((1,), jnp.int32)),),
-    rotary={kind.theta: (angles, angles)},
+    rotary={kind.theta: (angles, angles)} if kind.theta else {},
   )
 
 

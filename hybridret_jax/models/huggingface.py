@@ -24,6 +24,7 @@ _HUB_FILES = (
   "*/model*.safetensors",
   "2_Dense/*",
   "3_Dense/*",
+  "4_Dense/*",
   "1_Pooling/*",
 )
 

@@ -11,12 +11,23 @@ from hybridret_jax.models import config_file
 from tests.assembly import model_folders
 
 NAMES = ("modernbert", "gte", "qwen3", "gemma3")
-TEXTS = ["word 1 abc", "ABC", "word 3 abc word 2 ABC " * 6, "", "abc abc"]
+TEXTS = [
+  "word 1 abc",
+  "ABC",
+  " ".join(["word 3 abc word 2 ABC"] * 6),
+  "",
+  "abc abc",
+]
 
 
 def as_published(folder, name):
-  """The folder with the modules that the architecture's models come with."""
+  """The folder with what the architecture's models come with."""
+  if name == "modernbert":
+    return model_folders.with_bpe(
+      folder, before=["<bos>"], after=["<eos>"], spaces="▁"
+    )
   if name == "qwen3":
+    model_folders.with_bpe(folder, after=["<|endoftext|>"])
     model_folders.change(folder / "tokenizer_config.json", padding_side="left")
     return model_folders.modules(folder, pooling="lasttoken")
   if name == "gemma3":

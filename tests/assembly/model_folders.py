@@ -46,6 +46,42 @@ def with_types(folder):
   return folder
 
 
+def with_bpe(folder, *, before=(), after=(), spaces="bytes"):
+  """Gives it a byte-pair tokenizer like Qwen's (bytes) or Gemma's (▁).
+
+  `before` and `after` a text come special tokens; the last one pads.
+  """
+  import tokenizers
+  from tokenizers import (
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+  )
+
+  backend = tokenizers.Tokenizer(models.BPE())
+  if spaces == "bytes":
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+  else:
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    backend.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+  special = [*before, *after]
+  trainer = trainers.BpeTrainer(
+    vocab_size=80, special_tokens=special, show_progress=False
+  )
+  backend.train_from_iterator(WORDS, trainer)
+  backend.post_processor = processors.TemplateProcessing(
+    single=" ".join([*before, "$A", *after]),
+    pair=" ".join([*before, "$A", *after, "$B", *after]),
+    special_tokens=[(name, backend.token_to_id(name)) for name in special],
+  )
+  backend.save(str(folder / "tokenizer.json"))
+  config = {"pad_token": special[-1], "tokenizer_class": "TokenizersBackend"}
+  (folder / "tokenizer_config.json").write_text(json.dumps(config))
+  return folder
+
+
 def modules(folder, *layers, pooling="cls_token"):
   """Makes it a sentence-transformers folder, by default of first tokens.
 
