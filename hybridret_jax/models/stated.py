@@ -328,12 +328,8 @@ def _heads(folder, modules) -> dict[str, Any]:
         f"{_NOT_SUPPORTED}: Tanh goes with the first token and keeps the width",
       )
     if last["hidden"] or (name == "tanh" and any(last.values())):
-      raise settings.fault(
-        f"is one dense layer too many, of {activation}",
-        f"{_NOT_SUPPORTED}: supported are one with Tanh, then two without",
-      )
-    if last[name]:
-      last["hidden"] = last[name]
+      raise settings.fault("is one dense layer too many", _NOT_SUPPORTED)
+    last["hidden"] = last["linear"]
     last[name], width = dense, dense.width
   return {
     **last,

@@ -50,6 +50,27 @@ def test_prefixes_heads_poolers_and_buffers_are_dropped(tiny, tmp_path):
   jax.tree.map(np.testing.assert_array_equal, params, before)
 
 
+@pytest.mark.parametrize(
+  ("name", "prefix", "heads"),
+  [
+    ("modernbert", "model", ("head.dense.weight", "decoder.bias")),
+    ("gte", "new", ("classifier.weight", "new.pooler.dense.weight")),
+    ("qwen3", "model", ("lm_head.weight",)),
+    ("gemma3", "model", ("lm_head.weight",)),
+  ],
+)
+def test_other_models_files_carry_prefixes_and_heads_too(
+  name, prefix, heads, tmp_path
+):
+  source = parity_test.FIXTURES / f"tiny_{name}"
+  tensors = {f"{prefix}.{k}": v for k, v in tensors_of(source).items()}
+  tensors |= {head: np.zeros((2, 2), np.float32) for head in heads}
+  changed = rewrite(source, tmp_path / "model", tensors)
+  _, params = parity_test.load(changed, "mean")
+  _, before = parity_test.load(source, "mean")
+  jax.tree.map(np.testing.assert_array_equal, params, before)
+
+
 def test_old_layer_norm_names_are_read(tiny, tmp_path):
   tensors = {
     k.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
