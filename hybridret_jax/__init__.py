@@ -1,9 +1,9 @@
 """Trains and judges multilingual dense retrievers in JAX.
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
-vectors; `train`, `evaluate`, `export`, `push`, `encode`, `search`, `trim` and
-`compare` are what the commands do. A name is imported when it is first asked
-for: importing the package takes no time and asks for no device.
+vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `search`,
+`trim` and `compare` are what the commands do. A name is imported when it is
+first asked for: importing the package takes no time and asks for no device.
 """
 
 import importlib
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     evaluate,
     export,
     load_task,
+    mine,
     push,
     search,
     train,
@@ -38,6 +39,7 @@ __all__ = [
   "get_config",
   "judge",
   "load_task",
+  "mine",
   "push",
   "search",
   "train",

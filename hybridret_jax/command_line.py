@@ -71,6 +71,10 @@ VERBS = {
     needs=("model", "corpus"),
     config=NONE,
   ),
+  "mine": Verb(
+    "write the sources with hard negatives, mined by any model",
+    ("model", "vectors", "normalize"),
+  ),
   "report": Verb(
     "make the page, tables and tests of several runs",
     ("runs", "baseline"),

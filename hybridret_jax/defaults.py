@@ -160,6 +160,15 @@ def get_config() -> ml_collections.ConfigDict:
   # Of all devices; 0 takes what suits the platform (assembly.judging).
   config.evaluation.tokens_per_call = 0
 
+  config.mining = ml_collections.ConfigDict()  # data.mining.Settings
+  config.mining.candidates = "same"
+  config.mining.number = 8
+  config.mining.first_rank = 1
+  config.mining.last_rank = 100
+  config.mining.share = 0.95
+  config.mining.margin = 0.0
+  config.mining.near_duplicate = 0.8
+
   config.mesh = ml_collections.ConfigDict()  # parallel.mesh.make
   config.mesh.data = -1
   config.mesh.fsdp = 1

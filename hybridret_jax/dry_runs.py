@@ -108,6 +108,19 @@ def _encode(model, corpus, folder, side, dtype, index) -> list[str]:
   ]
 
 
+def _mine(config, workdir, model=None, vectors=(), normalize=False):
+  del normalize
+  corpus, settings, by = library.mining_inputs(config, workdir, model, vectors)
+  return [
+    f"Would mine up to {settings.number} hard negatives a query, of ranks"
+    f" {settings.first_rank} to {settings.last_rank}, in the candidates of"
+    f" {settings.candidates!r}, by {getattr(by, 'name', by)}.",
+    f"Data: {len(corpus):,} rows in {' '.join(corpus.languages)}, out of"
+    f" {', '.join(corpus.sources)}.",
+    _would_write(pathlib.Path(workdir)),
+  ]
+
+
 def _plan(config, topology) -> list[str]:
   from hybridret_jax.preflight import topologies
 
@@ -204,6 +217,7 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "search": _search,
   "report": _report,
   "encode": _encode,
+  "mine": _mine,
   "plan": _plan,
   "trim": _trim,
   "verify": _verify,

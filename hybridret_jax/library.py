@@ -10,23 +10,25 @@ import ml_collections
 
 from hybridret_jax import defaults, retriever
 from hybridret_jax.assembly import (
-  check,
   devices,
   given,
   inputs,
   judged,
   judging,
-  own_settings,
-  places,
   pushing,
+  settled,
   tasks,
 )
+from hybridret_jax.checked import begin
+from hybridret_jax.data import mining
+from hybridret_jax.ground import faults
 from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.retrieval.tasks import task as task_lib
 from hybridret_jax.verbs import encode as encoding
 from hybridret_jax.verbs import evaluate as evaluating
 from hybridret_jax.verbs import export as exporting
+from hybridret_jax.verbs import mine as mining_verb
 from hybridret_jax.verbs import search as searching
 from hybridret_jax.verbs import train as training
 
@@ -196,6 +198,60 @@ def encode(
   )
 
 
+def mine(
+  config: ml_collections.ConfigDict,
+  workdir: Path,
+  *,
+  model: Path | None = None,
+  vectors: Mapping[str, Path] | Sequence[given.Given] = (),
+  normalize: bool = False,
+) -> list[pathlib.Path]:
+  """Writes a config's sources with hard negatives, mined by any model.
+
+  What is taken is said in `config.mining`. A call that was killed goes on where
+  it was; see `mine.mine` of the verbs for the files.
+
+  Args:
+    config: the whole config: data.sources and data.languages are mined.
+    workdir: missing, empty, or begun so.
+    model: as `Retriever.load` takes it; None is the config's model.init.
+    vectors: instead of a model, one folder of vectors by its name, of rows'
+      queries and passages (docs/data.md).
+    normalize: divides these by their lengths.
+
+  Returns:
+    The folders of the sources, which data.sources takes.
+
+  Raises:
+    Fault: naming the setting, source, vector or folder that cannot be used.
+  """
+  corpus, settings, by = mining_inputs(config, workdir, model, vectors)
+  if not isinstance(by, given.Given):
+    by = retriever.Retriever.load(by)
+  return mining_verb.mine(
+    corpus, settings, by, pathlib.Path(workdir), normalize=normalize
+  )
+
+
+def mining_inputs(config, workdir, model, vectors):
+  """(corpus, settings, model or given vectors) of `mine`, checked."""
+  if isinstance(vectors, Mapping):
+    vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
+  settings = mining.Settings(**config.mining)
+  if len(vectors) > 1 or (vectors and model is not None):
+    raise faults.Fault(
+      "--vectors", "several things are to mine", "give one model or one folder"
+    )
+  by = vectors[0] if vectors else model or config.model.init
+  if by is None or by == settled.SCRATCH:
+    raise faults.Fault(
+      "--model", "nothing encodes", "give a run, a model's folder or a hub id"
+    )
+  mining_verb.check_place(pathlib.Path(workdir))
+  devices.start(config)
+  return inputs.Inputs().corpus(config), settings, by
+
+
 def in_turn(
   config: ml_collections.ConfigDict, workdir: Path
 ) -> list[judged.Evaluation]:
@@ -320,43 +376,6 @@ def load_task(
     config.evaluation.identical_candidates = identical_candidates
     config.evaluation.leave_out_query = leave_out_query
   return judging.settle(config, tasks.load(config, spec))
-
-
-def begin(config, workdir, modes, *, reads=None, vectors=(), normalize=False):
-  """(config, folder, what was read) of a verb, once all is checked.
-
-  Args:
-    config: the whole config; None is the run's own.
-    workdir: folder of the run.
-    modes: out of train, evaluate and export: what will be done.
-    reads: what is read as for these, where that is more.
-    vectors: folders of given ones that are judged, which need no model; those
-      of every task are read and checked.
-    normalize: whether these are divided by their lengths.
-  """
-  folder = pathlib.Path(workdir)
-  if modes:
-    places.check_run(folder)
-  if "export" in modes and config is not None:
-    places.export_target(folder, config.export.folder)
-  if config is None:
-    config = own_settings.recorded(defaults.get_config(), folder)
-  elif "train" not in modes:
-    config = own_settings.bound(config, folder)
-  devices.start(config)
-  if not hosts.is_first():
-    logging.getLogger("hybridret_jax").setLevel(logging.WARNING)
-  read = inputs.Inputs()
-  # Given vectors need no model.
-  alone = bool(vectors) and config.model.init is None
-  check.whole(config, reads or modes, read, with_model=not alone)
-  for spec in config.evaluation.tasks if vectors else ():
-    # Held-out blocks are not known before the model is.
-    if spec != tasks.HELD_OUT:
-      task = read.task(config, spec)
-      for one in vectors:
-        given.load(one, task, normalize=normalize)
-  return config, folder, read
 
 
 # Up to 0.1 each verb was a module: evaluate.evaluate(config, workdir).

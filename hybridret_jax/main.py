@@ -20,122 +20,10 @@ if __name__ == "__main__":
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import app, flags  # noqa: E402
-from ml_collections import config_flags  # noqa: E402
 
-from hybridret_jax import command_line  # noqa: E402
+from hybridret_jax import command_flags, command_line  # noqa: E402
 
 _TURNS = ("train", "evaluate", "export")
-_CONFIG = config_flags.DEFINE_config_file(
-  "config",
-  None,
-  "The name of a shipped config, or a file with get_config(), whose settings"
-  " --config.a.b=… change. Without it a run that is there is judged, exported"
-  " and searched with its own.",
-)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "Folder of the run: checkpoints, metrics, results, export."
-)
-_MODE = flags.DEFINE_enum(
-  "mode",
-  None,
-  [name for name in command_line.VERBS if name != command_line.RUN],
-  "The verb.",
-)
-_DRY_RUN = flags.DEFINE_bool(
-  "dry_run",
-  False,
-  "Checks everything, says what would be done, and leaves no file (a study"
-  " prepares its data and lists its cells; the cache may be written).",
-)
-_CELL = flags.DEFINE_string(
-  "cell",
-  "",
-  "This cell alone: its key, name or index, or next for one that waits.",
-)
-_SHARD = flags.DEFINE_string(
-  "shard", "", "I/N: cells whose index is I modulo N only."
-)
-_REPORT_ONLY = flags.DEFINE_bool(
-  "report_only", False, "Reports on the cells that are finished."
-)
-_JOIN = flags.DEFINE_list(
-  "join",
-  [],
-  "Folders of reports of other parts of a study, which --report_only joins with"
-  " its own.",
-)
-_RUNS = flags.DEFINE_list("runs", [], "Folders of the runs, with commas.")
-_BASELINE = flags.DEFINE_string(
-  "baseline", None, 'System that others are compared with: "RUN: SYSTEM".'
-)
-_TOPOLOGY = flags.DEFINE_string(
-  "topology", None, "A TPU slice as v5e:4x4, or cpu:N."
-)
-_SEARCH = flags.DEFINE_enum(
-  "search",
-  None,
-  ["chunk", "batch"],
-  "Looks for the largest train.chunk_tokens or batch that fits.",
-)
-_MEAN_TOKENS = flags.DEFINE_list(
-  "mean_tokens",
-  [],
-  "QUERY,PASSAGE: tokens that are assumed of them on average; by default the"
-  " lengths that they are cut at.",
-)
-_SHORTEST = flags.DEFINE_integer(
-  "shortest_text", 5, "Tokens that are assumed of the shortest text."
-)
-_VECTORS = flags.DEFINE_list(
-  "vectors",
-  [],
-  "NAME:FOLDER, …: vectors of other models (queries.npy and candidates.npy of"
-  " each task), judged beside the systems of the config, or alone where it has"
-  " no model.init.",
-)
-_NORMALIZE = flags.DEFINE_bool(
-  "normalize", False, "Divides the vectors of --vectors by their lengths."
-)
-_UTILISATION = flags.DEFINE_float(
-  "utilisation", 0.4, "Share of the peak at which pairs/s are bounded."
-)
-_MODEL = flags.DEFINE_string(
-  "model", None, "What encodes: a run, a model's folder, or a hub id."
-)
-_CORPUS = flags.DEFINE_string(
-  "corpus", None, "A .jsonl(.gz) or .parquet file, or BEIR's folder."
-)
-_LANGUAGES = flags.DEFINE_list(
-  "languages",
-  [],
-  "Whose records of the corpus are read, by their field lang; by default all.",
-)
-_PUSH = flags.DEFINE_string(
-  "push",
-  None,
-  "USER/NAME: uploads the export to the Hugging Face hub, private where it is"
-  " made; --dry_run lists what would be.",
-)
-_INDEX = flags.DEFINE_list(
-  "index",
-  [],
-  "What else is written: npy (one file of all vectors), faiss, usearch, each"
-  " index with its recall.",
-)
-_TIME_LIMIT = flags.DEFINE_float(
-  "time_limit",
-  None,
-  "Minutes after which the run saves, leaves with status 143, and waits to be"
-  " started again; it begins to a minute before.",
-  lower_bound=0,
-)
-_SIDE = flags.DEFINE_enum(
-  "side", "passage", ["passage", "query"], "Whose prefix and length texts get."
-)
-_DTYPE = flags.DEFINE_enum(
-  "dtype", "float32", ["float32", "float16"], "Of the files of a store."
-)
-
 _PRINTING = ("search", "plan")  # Their answer is what they print.
 _INTERRUPTED = 130  # As of a process that SIGINT ends.
 
@@ -143,7 +31,7 @@ _INTERRUPTED = 130  # As of a process that SIGINT ends.
 def main(argv: list[str]) -> None:
   """Runs what the flags say."""
   arguments = argv[1:]
-  mode = _MODE.value
+  mode = command_flags.MODE.value
   _check_flags(mode, arguments)
   logs.quiet(flags.FLAGS["verbosity"].present > 0)
   _check_repeated(sys.argv[1:])
@@ -160,13 +48,16 @@ def _check_flags(mode: str | None, arguments: list[str]) -> None:
     for name in command_line.ALL_FLAGS
     if flags.FLAGS[name].present  # Its default may be given too.
   }
-  if _WORKDIR.value is not None:
-    given["workdir"] = _WORKDIR.value
-  if _CONFIG.value is not None:
+  if command_flags.WORKDIR.value is not None:
+    given["workdir"] = command_flags.WORKDIR.value
+  if command_flags.CONFIG.value is not None:
     given["config"] = True
   command_line.check(mode or command_line.RUN, given, arguments)
-  is_study = _CONFIG.value is not None and "grids" in _CONFIG.value
-  if _CONFIG.value is not None and is_study != (mode == "study"):
+  is_study = (
+    command_flags.CONFIG.value is not None
+    and "grids" in command_flags.CONFIG.value
+  )
+  if command_flags.CONFIG.value is not None and is_study != (mode == "study"):
     raise command_line.Usage(
       "a config of configs/study/ goes with study, and no other does"
     )
@@ -175,9 +66,9 @@ def _check_flags(mode: str | None, arguments: list[str]) -> None:
 def _do(mode: str | None, arguments: list[str]) -> None:
   # Imported here: a wrong flag is told before seconds of imports.
   if mode == "study":
-    _study(pathlib.Path(str(_WORKDIR.value)))
+    _study(pathlib.Path(str(command_flags.WORKDIR.value)))
     return
-  if _DRY_RUN.value:
+  if command_flags.DRY_RUN.value:
     from hybridret_jax import dry_runs
     from hybridret_jax.parallel import hosts
 
@@ -190,7 +81,7 @@ def _do(mode: str | None, arguments: list[str]) -> None:
     return
   from hybridret_jax.parallel import hosts
 
-  limit = _TIME_LIMIT.value
+  limit = command_flags.TIME_LIMIT.value
   with (
     hosts.heeding(),
     told.interruptible(),
@@ -212,6 +103,10 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
     library.compare(**given)
   elif mode == "verify":
     _verify(**given)
+  elif mode == "mine":
+    made = library.mine(**given)
+    if hosts.is_first():
+      print("\n".join(map(str, made)))
   elif mode in ("encode", "trim"):
     does = library.encode if mode == "encode" else library.trim_to
     counts = does(**given)
@@ -233,38 +128,52 @@ def _verify(folder: pathlib.Path) -> None:
 def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
   """What the flags say, as the arguments of the function of `library`."""
   if mode == "plan":
-    return {"config": _CONFIG.value, "topology": _TOPOLOGY.value}
-  workdir = pathlib.Path(str(_WORKDIR.value))
+    return {
+      "config": command_flags.CONFIG.value,
+      "topology": command_flags.TOPOLOGY.value,
+    }
+  workdir = pathlib.Path(str(command_flags.WORKDIR.value))
   if mode == "verify":
     return {"folder": workdir}
   if mode == "report":
-    return {"runs": _RUNS.value, "out": workdir, "baseline": _BASELINE.value}
+    return {
+      "runs": command_flags.RUNS.value,
+      "out": workdir,
+      "baseline": command_flags.BASELINE.value,
+    }
   if mode == "trim":
     return {
-      "model": _MODEL.value,
-      "corpus": str(_CORPUS.value).split(","),
+      "model": command_flags.MODEL.value,
+      "corpus": str(command_flags.CORPUS.value).split(","),
       "folder": workdir,
-      "languages": _LANGUAGES.value,
+      "languages": command_flags.LANGUAGES.value,
     }
   if mode == "encode":
     return {
-      "model": _MODEL.value,
-      "corpus": _CORPUS.value,
+      "model": command_flags.MODEL.value,
+      "corpus": command_flags.CORPUS.value,
       "folder": workdir,
-      "side": _SIDE.value,
-      "dtype": _DTYPE.value,
-      "index": _INDEX.value,
+      "side": command_flags.SIDE.value,
+      "dtype": command_flags.DTYPE.value,
+      "index": command_flags.INDEX.value,
     }
-  given: dict[str, Any] = {"config": _CONFIG.value, "workdir": workdir}
+  given: dict[str, Any] = {
+    "config": command_flags.CONFIG.value,
+    "workdir": workdir,
+  }
   if mode == "search":
     given["query"] = arguments[0]
   if mode == "export":
-    given["push"] = _PUSH.value
-  if mode == "evaluate":
+    given["push"] = command_flags.PUSH.value
+  if mode == "mine":
+    given["model"] = command_flags.MODEL.value
+  if mode in ("evaluate", "mine"):
     from hybridret_jax.assembly import given as vectors
 
-    given["vectors"] = [vectors.parse(spec) for spec in _VECTORS.value or ()]
-    given["normalize"] = bool(_NORMALIZE.value)
+    given["vectors"] = [
+      vectors.parse(spec) for spec in command_flags.VECTORS.value or ()
+    ]
+    given["normalize"] = bool(command_flags.NORMALIZE.value)
   return given
 
 
@@ -290,7 +199,7 @@ def _value(name: str) -> object:
   """What a flag or a setting of the config came to."""
   if name in flags.FLAGS:
     return flags.FLAGS[name].value
-  value: Any = {"config": _CONFIG.value}
+  value: Any = {"config": command_flags.CONFIG.value}
   for part in name.split("."):
     value = value.get(part) if hasattr(value, "get") else None
   return value
@@ -300,13 +209,13 @@ def _study(workdir: pathlib.Path) -> None:
   from hybridret_jax import study
 
   status = study.study(
-    _CONFIG.value,
+    command_flags.CONFIG.value,
     workdir,
-    cell=_CELL.value or "",
-    shard=_SHARD.value or "",
-    report_only=bool(_REPORT_ONLY.value),
-    join=_JOIN.value or (),
-    dry_run=bool(_DRY_RUN.value),
+    cell=command_flags.CELL.value or "",
+    shard=command_flags.SHARD.value or "",
+    report_only=bool(command_flags.REPORT_ONLY.value),
+    join=command_flags.JOIN.value or (),
+    dry_run=bool(command_flags.DRY_RUN.value),
     command=[sys.executable, "-m", "hybridret_jax.main", *sys.argv[1:]],
   )
   if status:
@@ -317,17 +226,19 @@ def _plan() -> None:
   from hybridret_jax import preflight
 
   try:
-    means = [float(number) for number in _MEAN_TOKENS.value]
+    means = [float(number) for number in command_flags.MEAN_TOKENS.value]
   except ValueError as error:
     raise ValueError(f"--mean_tokens: {error}; give QUERY,PASSAGE") from error
   fits = preflight.plan(
-    _CONFIG.value,
-    pathlib.Path(_WORKDIR.value) if _WORKDIR.value else None,
-    topology=_TOPOLOGY.value or "",
+    command_flags.CONFIG.value,
+    pathlib.Path(command_flags.WORKDIR.value)
+    if command_flags.WORKDIR.value
+    else None,
+    topology=command_flags.TOPOLOGY.value or "",
     mean_tokens=means,
-    shortest=_SHORTEST.value or 0,
-    search=_SEARCH.value,
-    utilisation=_UTILISATION.value or 0.0,
+    shortest=command_flags.SHORTEST.value or 0,
+    search=command_flags.SEARCH.value,
+    utilisation=command_flags.UTILISATION.value or 0.0,
   )
   if not fits:
     sys.exit(1)

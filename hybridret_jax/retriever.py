@@ -29,6 +29,7 @@ from hybridret_jax.assembly import (
   probes,
   settled,
 )
+from hybridret_jax.data import pair_tokens, sources
 from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.ground import faults, languages, writing
 from hybridret_jax.parallel import hosts
@@ -155,6 +156,17 @@ class Retriever(mteb_encoder.Encoder):
     ]
     text = json.dumps(made, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+  def tokens(self, corpus: sources.Corpus) -> pair_tokens.PairTokens:
+    """What this retriever sees of a corpus's queries and passages."""
+    return pair_tokens.encode(
+      corpus,
+      self._made.tokenizer,
+      query_prefix=self.prefixes["query"],
+      passage_prefix=self.prefixes["passage"],
+      query_length=self.lengths["query"],
+      passage_length=self.lengths["passage"],
+    )
 
   def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
     """Unit vectors q_ND, float32, in the order of the texts."""

@@ -145,7 +145,7 @@ def test_help_lists_verbs_and_configs(arguments):
       "of study",
     ),
     (["train", "--side=passage"], "--side (of encode): train does not use it"),
-    (["train", "--nonormalize"], "--normalize (of evaluate)"),
+    (["train", "--nonormalize"], "--normalize (of evaluate and mine)"),
     (["search", "--workdir=w"], 'takes one word: search "QUERY"'),
     (["--config=nowhere.py", "--workdir=w"], "no config of this name"),
   ],

@@ -52,6 +52,7 @@ SAID = {
   "search": ["Would answer 'ae' over task: 20 queries"],
   "report": ["Would compare 1 runs on task."],
   "encode": ["Would encode 20 texts", "npy"],
+  "mine": ["up to 8 hard negatives", "80 rows in de en, out of pairs"],
   "plan": ["batches of 8", "2 devices of cpu:2"],
 }
 

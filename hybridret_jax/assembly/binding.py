@@ -49,6 +49,8 @@ _TABLE = {
     "evaluation": "tasks candidates identical_candidates leave_out_query"
     " systems depth run_depth examples figures"
     " keep_vectors training_texts row_lengths tokens_per_call",
+    "mining": "candidates number first_rank last_rank share margin"
+    " near_duplicate",
     "mesh": "data fsdp tensor",
     "export": "folder cosine",
     "tracking": "trackers project name",

@@ -17,7 +17,7 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.assembly import inputs as inputs_lib
-from hybridret_jax.data import composer, pipeline
+from hybridret_jax.data import composer, mining, pipeline
 from hybridret_jax.models import (
   attention,
   dual_encoder,
@@ -37,6 +37,7 @@ _HANDED_ON = {
   "packing": pipeline.plan_layout,
   "loss": loss.contrastive,
   "optimizer": optimizer.make,
+  "mining": mining.Settings,
   "mesh": mesh.make,
   "tracking": trackers.start,
 }
@@ -220,6 +221,10 @@ def _choices(config) -> Iterator[str]:
     optimizer.make(total_steps=1, frozen=config.optimizer.frozen)
   except ValueError as error:
     yield f"optimizer.{error}"
+  try:
+    mining.Settings(**config.mining)
+  except (TypeError, ValueError) as error:
+    yield str(error)
   for name in config.evaluation.systems:
     try:
       systems.parse(name)

@@ -7,7 +7,10 @@ from typing import Any
 from hybridret_jax.ground import faults, fields, reading
 
 FIELDS = frozenset(
-  ("id", "group", "lang", "query", "passage", "source", "block", "negatives")
+  (
+    *("id", "group", "lang", "query", "passage", "source", "block"),
+    *("negatives", "negative_scores", "positive_score"),  # As mined.
+  )
 )
 # Names that are taken for a field, the first that is there.
 KNOWN = {

@@ -93,4 +93,48 @@ MUTATIONS = (
     new="  some_BK = end_BK > start_BK + 1\n",
     tests=(_NEGATIVE,),
   ),
+  Mutation(
+    name="translations_mined",
+    bug="A translation of the positive, or what shares its block, is mined as a"
+    " hard negative.",
+    known_from="",
+    file="hybridret_jax/data/mining.py",
+    old="  is_own = is_real & (pool.block_N[found_QK] == block_Q[:, None])",
+    new="  is_own = is_real & (pool.block_N[found_QK] == -1)",
+    tests=(
+      "tests/assembly/mining_test.py"
+      "::test_planted_false_negatives_are_left_out",
+    ),
+  ),
+  Mutation(
+    name="own_passages_count_as_ranks",
+    bug="Passages of the query's own block use up the window of ranks.",
+    known_from="",
+    file="hybridret_jax/data/mining.py",
+    old="np.cumsum(is_real & ~is_own, axis=1)",
+    new="np.cumsum(is_real, axis=1)",
+    tests=("tests/assembly/mining_test.py::test_equals_brute_force",),
+  ),
+  Mutation(
+    name="share_of_another_languages_positive",
+    bug="A candidate of another language is held against the positive of the"
+    " query's own, which scores higher: answers there pass for negatives.",
+    known_from="",
+    file="hybridret_jax/data/mining.py",
+    old="  return np.where(of_group < 0, own[:, None], of_group)",
+    new="  return np.where(of_group < -1, of_group, own[:, None])",
+    tests=("tests/assembly/mining_test.py::test_equals_brute_force",),
+  ),
+  Mutation(
+    name="near_duplicates_mined",
+    bug="A copy of the positive with another end of the line is a negative.",
+    known_from="",
+    file="hybridret_jax/data/mining.py",
+    old="text_N[answer]]) >= most",
+    new="text_N[answer]]) > 1",
+    tests=(
+      "tests/assembly/mining_test.py"
+      "::test_planted_false_negatives_are_left_out",
+    ),
+  ),
 )
