@@ -1,8 +1,13 @@
 """Trains and judges multilingual dense retrievers in JAX.
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
+<<<<<<< HEAD
 vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `search`,
 `trim` and `compare` are what the commands do. A name is imported when it is
+=======
+vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `audit`,
+`search` and `compare` are what the commands do. A name is imported when it is
+>>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
 first asked for: importing the package takes no time and asks for no device.
 """
 
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
   from hybridret_jax.assembly.judged import Evaluation
   from hybridret_jax.assembly.judged_vectors import judge
   from hybridret_jax.library import (
+    audit,
     compare,
     encode,
     evaluate,
@@ -32,6 +38,7 @@ __all__ = [
   "Evaluation",
   "Retriever",
   "Task",
+  "audit",
   "compare",
   "encode",
   "evaluate",

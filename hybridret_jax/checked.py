@@ -1,4 +1,4 @@
-"""What a verb begins with: its config, its folder and its inputs, all checked."""
+"""What a verb begins with: config, folder and inputs, all checked."""
 
 import logging
 import pathlib

@@ -13,6 +13,7 @@ from hybridret_jax.assembly import (
   tasks,
 )
 from hybridret_jax.assembly import systems as system_names
+from hybridret_jax.reporting import training_log
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.training import checkpoint
 
@@ -105,6 +106,15 @@ def _encode(model, corpus, folder, side, dtype, index) -> list[str]:
     f" {model}.",
     *(f"Left out: {n} {what}." for what, n in found.skipped.items()),
     f"{_would_write(pathlib.Path(folder))} ({dtype}{also})",
+  ]
+
+
+def _audit(config, workdir, steps=None) -> list[str]:
+  logged = training_log.certificates(workdir)
+  first, last = steps or (min(logged, default=0), max(logged, default=0))
+  return [
+    f"Would compose steps {first} to {last} of {workdir} again; {len(logged)}"
+    " are logged."
   ]
 
 
@@ -218,6 +228,7 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "report": _report,
   "encode": _encode,
   "mine": _mine,
+  "audit": _audit,
   "plan": _plan,
   "trim": _trim,
   "verify": _verify,

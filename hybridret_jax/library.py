@@ -25,6 +25,7 @@ from hybridret_jax.ground import faults
 from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.retrieval.tasks import task as task_lib
+from hybridret_jax.verbs import audit as auditing
 from hybridret_jax.verbs import encode as encoding
 from hybridret_jax.verbs import evaluate as evaluating
 from hybridret_jax.verbs import export as exporting
@@ -250,6 +251,35 @@ def mining_inputs(config, workdir, model, vectors):
   mining_verb.check_place(pathlib.Path(workdir))
   devices.start(config)
   return inputs.Inputs().corpus(config), settings, by
+
+
+def audit(
+  config: ml_collections.ConfigDict | None,
+  workdir: Path,
+  *,
+  steps: tuple[int, int] | None = None,
+) -> int:
+  """Composes a run's batches again and compares them with what it logged.
+
+  Args:
+    config: the whole config; None is the run's own.
+    workdir: folder of the run.
+    steps: the first and the last one, counted from 1; None is all.
+
+  Returns:
+    How many steps agree: all of them.
+
+  Raises:
+    Fault: the data are not what the run was trained on, a step was not logged,
+      or some differ; names them.
+  """
+  folder = pathlib.Path(workdir)
+  if config is None:
+    config = own_settings.recorded(defaults.get_config(), folder)
+  else:
+    config = own_settings.bound(config, folder)
+  devices.start(config)
+  return auditing.audit(config, folder, steps=steps)
 
 
 def in_turn(

@@ -141,11 +141,7 @@ def make(
   identities = pair_tokens.identities(tokens)
   corpus = identity.settle(corpus, identities)
   corpus, held, rows = _split(config, corpus, identities)
-  composed = composer.Composer(
-    corpus,
-    source_weights=tuple(config.data.source_weights),
-    **config.batches,
-  )
+  composed = _composer(config, corpus)
   tokens = pair_tokens.of_rows(tokens, corpus, rows)
   layout = pipeline.plan_layout(
     composed,
@@ -156,6 +152,23 @@ def make(
   )
   labels = identity.Labels(corpus, identity.of_rows(identities, rows))
   return TrainingData(corpus, held, composed, tokens, labels, layout)
+
+
+def composer_of(
+  config: ml_collections.ConfigDict,
+  corpus: sources.Corpus,
+  text_tokenizer: tokenizer.Tokenizer,
+) -> composer.Composer:
+  """The composer that `make` makes, over all rows that were read."""
+  return _composer(config, split(config, corpus, text_tokenizer)[0])
+
+
+def _composer(config, corpus) -> composer.Composer:
+  return composer.Composer(
+    corpus,
+    source_weights=tuple(config.data.source_weights),
+    **config.batches,
+  )
 
 
 def encode(

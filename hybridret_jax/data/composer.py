@@ -163,6 +163,11 @@ class Composer:
     )
 
   @property
+  def corpus(self) -> sources.Corpus:
+    """What batches are composed of."""
+    return self._corpus
+
+  @property
   def left_out(self) -> dict[str, int]:
     """What no batch can hold, by reason: rows, and ordered language pairs."""
     few = self._corpus.negative_counts < self.negatives

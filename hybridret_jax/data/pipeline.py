@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from hybridret_jax.data import certificate, identity, packing, pair_tokens
 from hybridret_jax.data import composer as composers
-from hybridret_jax.data import identity, packing, pair_tokens
 from hybridret_jax.data import shapes as row_shapes
 
 KINDS = ("monolingual", "cross_lingual", "mixed")
@@ -64,6 +64,7 @@ class Batch:
     tokens: tokens of text in the whole batch.
     slots: tokens that its rows could hold.
     attended: sum of the squared lengths of its texts.
+    certificate: the digest of what it was composed of; `certificate.of`.
   """
 
   step: int
@@ -77,6 +78,7 @@ class Batch:
   tokens: int
   slots: int
   attended: int
+  certificate: str
 
 
 def plan_layout(
@@ -190,8 +192,9 @@ def batches(
     ]
     kind = KINDS.index(batch.kind)
     facts = [kind, batch.tokens, batch.slots, batch.attended]
+    digest = np.frombuffer(bytes.fromhex(batch.certificate), np.int64)
     around = [getattr(batch, name) for name in AROUND]
-    return [*local, *around, batch.parallel, np.array(facts, np.int64)]
+    return [*local, *around, batch.parallel, np.array([*facts, *digest])]
 
   names, tiers = layout.packs, len(layout.row_lengths)
   count = ARRAYS * tiers * len(names)
@@ -217,6 +220,7 @@ def batches(
       tokens=int(facts[1]),
       slots=int(facts[2]),
       attended=int(facts[3]),
+      certificate=facts[4:].tobytes().hex(),
     )
 
 
@@ -262,6 +266,7 @@ def build_batch(
     tokens=sum(int(np.sum(tier.segments_RL > 0)) for tier in tiers),
     slots=sum(tier.ids_RL.size for tier in tiers),
     attended=sum(int((x.astype(np.int64) ** 2).sum()) for x in lengths),
+    certificate=certificate.of(plan, composer.corpus),
   )
 
 

@@ -198,10 +198,10 @@ def _with_parts(model, vocabulary, keep) -> set[int]:
 
 
 def _merges(model) -> list[tuple[str, str]]:
-  return [
-    tuple(merge.split(" ", 1)) if isinstance(merge, str) else tuple(merge)
-    for merge in model["merges"]
-  ]
+  pairs = (
+    x.split(" ", 1) if isinstance(x, str) else x for x in model["merges"]
+  )
+  return [(one, other) for one, other in pairs]
 
 
 def _renumbered(state, kept) -> dict[str, Any]:

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """What a run says while it trains: metrics.jsonl, boards, progress."""
+=======
+"""What a run says while it trains: metrics, batches, TensorBoard, progress."""
+>>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
 
 import json
 import logging
@@ -17,6 +21,7 @@ from hybridret_jax.reporting import trackers as trackers_lib
 
 _LOG = logging.getLogger(__name__)
 FILE = "metrics.jsonl"
+CERTIFICATE = "certificate.jsonl"
 _BOARD = "tensorboard"
 
 
@@ -105,6 +110,54 @@ class TrainingLog:
         )
 
 
+class Certificate:
+  """Appends the digest of each step's batch to certificate.jsonl.
+
+  As `TrainingLog`, a step is logged once. Digests wait until `flush`, which
+  comes before a checkpoint: a run goes on from one, so none is lost.
+  """
+
+  def __init__(self, folder: str | os.PathLike, *, start_step: int = 0):
+    self._path = pathlib.Path(folder) / CERTIFICATE
+    self._waiting: list[str] = []
+    if hosts.is_first():
+      self._path.parent.mkdir(parents=True, exist_ok=True)
+      _truncate(self._path, start_step)
+
+  def add(self, step: int, digest: str) -> None:
+    """Keeps a step's digest until the next `flush`."""
+    self._waiting.append(json.dumps({"step": step, "batch": digest}) + "\n")
+
+  def flush(self) -> None:
+    """Writes what waits."""
+    if hosts.is_first() and self._waiting:
+      with (
+        writing.naming(self._path),
+        self._path.open("a", encoding="utf-8") as lines,
+      ):
+        lines.write("".join(self._waiting))
+    self._waiting.clear()
+
+
+def certificates(folder: str | os.PathLike) -> dict[int, str]:
+  """The digest of each step that was logged; {} without a file.
+
+  Raises:
+    Fault: a line is none.
+  """
+  found: dict[int, str] = {}
+  for number, record in enumerate(_records(folder, CERTIFICATE), start=1):
+    digest = record.get("batch")
+    if not isinstance(digest, str):
+      raise faults.Fault(
+        reading.Place(pathlib.Path(folder) / CERTIFICATE, number),
+        f"batch is {reading.shown(digest)}",
+        "bring the file back as it was written",
+      )
+    found[record["step"]] = digest
+  return found
+
+
 def read(folder: str | os.PathLike) -> list[dict[str, Any]]:
   """The records of metrics.jsonl, each with its `step`; [] without a file.
 
@@ -113,7 +166,11 @@ def read(folder: str | os.PathLike) -> list[dict[str, Any]]:
   Raises:
     Fault: another line is not a JSON object with a step.
   """
-  path = pathlib.Path(folder) / FILE
+  return _records(folder, FILE)
+
+
+def _records(folder: str | os.PathLike, name: str) -> list[dict[str, Any]]:
+  path = pathlib.Path(folder) / name
   if not path.is_file():
     return []
   whole = _ends_in_a_line(path)
@@ -163,6 +220,8 @@ def progress(total: int, *, start: int = 0, name: str = "train") -> tqdm.tqdm:
 
 def _truncate(path: pathlib.Path, start_step: int) -> None:
   kept = [
-    x for x in read(path.parent) if start_step and x["step"] <= start_step
+    x
+    for x in _records(path.parent, path.name)
+    if start_step and x["step"] <= start_step
   ]
   writing.write(path, "".join(json.dumps(record) + "\n" for record in kept))

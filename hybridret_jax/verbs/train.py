@@ -113,6 +113,7 @@ def _train(config, workdir, inputs) -> None:
     notes = checkpoint.notes(checkpoints)
     best = _Best(notes.get("best"), notes.get("since_best", 0))
     start, checked = int(state.step), False
+<<<<<<< HEAD
     log = training_log.TrainingLog(
       workdir,
       start_step=start,
@@ -122,6 +123,10 @@ def _train(config, workdir, inputs) -> None:
         **config.tracking,
       ),
     )
+=======
+    log = training_log.TrainingLog(workdir, start_step=start)
+    composed = training_log.Certificate(workdir, start_step=start)
+>>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
     bar = training_log.progress(total, start=start, name="train")
     peak = peaks.of(jax.devices()[0].device_kind)
     steps_meter = meter.Meter(
@@ -176,10 +181,12 @@ def _train(config, workdir, inputs) -> None:
           ),
           **flops(batch, arrays["rows"]),
         )
+        composed.add(done, batch.certificate)
         bar.update()
         if done % every.log_every == 0 or done == total:
           record = steps_meter.record()
           log.write(done, record)
+          composed.flush()
           bar.set_postfix(
             loss=f"{record['train/loss']:.3f}",
             pairs_s=f"{record['train/pairs_per_second']:.1f}",
@@ -209,6 +216,7 @@ def _train(config, workdir, inputs) -> None:
           or _due(done, every.checkpoint_every, total)
         ):
           steps_meter.settle()
+          composed.flush()
           checkpoint.save(
             checkpoints,
             states.saved(state),

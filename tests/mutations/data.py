@@ -137,4 +137,25 @@ MUTATIONS = (
       "::test_planted_false_negatives_are_left_out",
     ),
   ),
+  Mutation(
+    name="certificate_without_negatives",
+    bug="A batch's digest does not follow from its hard negatives.",
+    known_from="",
+    file="hybridret_jax/data/certificate.py",
+    old="    add(corpus.texts[text])",
+    new="    add(str(len(corpus.texts)))",
+    tests=("tests/data/certificate_test.py::test_every_part_of_a_plan_counts",),
+  ),
+  Mutation(
+    name="certificate_lost_at_a_checkpoint",
+    bug="Digests between the last log and a checkpoint are lost when a run"
+    " stops there.",
+    known_from="",
+    file="hybridret_jax/verbs/train.py",
+    old="          composed.flush()\n          checkpoint.save(",
+    new="          checkpoint.save(",
+    tests=(
+      "tests/verbs/audit_test.py::test_every_step_is_logged_once_and_agrees",
+    ),
+  ),
 )

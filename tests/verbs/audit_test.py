@@ -1,0 +1,98 @@
+"""An audit passes on what was trained, and fails on anything else."""
+
+import json
+import shutil
+
+import pytest
+
+from hybridret_jax import library
+from hybridret_jax.ground import faults
+from hybridret_jax.reporting import training_log
+from hybridret_jax.verbs import audit, train
+from tests.fixtures import small_run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """A run of seven steps, resumed at the fourth; nothing is logged between."""
+  place = tmp_path_factory.mktemp("place")
+  small_run.make(place)
+  shutil.rmtree(place / "run")
+  config = small_run.config_of(place)
+  config.train.log_every = 3
+  for steps in (4, 7):
+    config.train.steps = steps
+    train.train(config, place / "run")
+  return place
+
+
+@pytest.fixture
+def run(place, tmp_path):
+  return shutil.copytree(place / "run", tmp_path / "run")
+
+
+def config_of(place):
+  config = small_run.config_of(place)
+  config.train.log_every, config.train.steps = 3, 7
+  return config
+
+
+def test_every_step_is_logged_once_and_agrees(place, run):
+  lines = (run / training_log.CERTIFICATE).read_text().splitlines()
+  assert [json.loads(line)["step"] for line in lines] == [*range(1, 8)]
+  assert library.audit(None, run) == 7
+  assert library.audit(config_of(place), run, steps=(3, 5)) == 3
+
+
+def test_a_run_in_one_go_has_the_same_certificate(place, run, tmp_path):
+  train.train(config_of(place), tmp_path / "whole")
+  whole = tmp_path / "whole" / training_log.CERTIFICATE
+  assert whole.read_bytes() == (run / training_log.CERTIFICATE).read_bytes()
+
+
+def test_another_digest_is_named(run):
+  path = run / training_log.CERTIFICATE
+  lines = path.read_text().splitlines()
+  record = json.loads(lines[4])
+  lines[4] = json.dumps(record | {"batch": "0" * 16})
+  path.write_text("".join(f"{line}\n" for line in lines))
+  with pytest.raises(faults.Fault, match="1 of the steps 1 to 7 .*them: 5;"):
+    library.audit(None, run)
+  assert library.audit(None, run, steps=(1, 4)) == 4
+  with pytest.raises(faults.Fault, match="steps 6 to 9 .* first 8; audit"):
+    library.audit(None, run, steps=(6, 9))
+  path.unlink()
+  with pytest.raises(faults.Fault, match="no step is logged"):
+    library.audit(None, run)
+
+
+@pytest.mark.parametrize(
+  ("key", "value"), [("alpha", 0.9), ("size_exponent", 0.0), ("batch_size", 4)]
+)
+def test_another_setting_is_found(run, key, value):
+  path = run / "config.json"
+  config = json.loads(path.read_text())
+  if key == "size_exponent":  # Of one source it changes nothing.
+    key, value = "language_weighting", "size"
+    config["batches"]["strategy"] = "mixed"
+  config["batches"][key] = value
+  path.write_text(json.dumps(config))
+  with pytest.raises(faults.Fault, match="not what config and data make"):
+    library.audit(None, run)
+
+
+def test_another_id_is_found(place, run, tmp_path):
+  data = shutil.copytree(place / "pairs", tmp_path / "pairs")
+  rows = (data / "de.jsonl").read_text()
+  (data / "de.jsonl").write_text(rows.replace('"id": "3de"', '"id": "3d"'))
+  config = config_of(place)
+  config.data.folder = str(tmp_path)
+  with pytest.raises(faults.Fault, match="'pairs' does not hold what"):
+    library.audit(config, run)
+
+
+@pytest.mark.parametrize("text", ["3", "3:2", "0:4", "a:b", "1:2:3"])
+def test_steps_that_are_none(text):
+  with pytest.raises(faults.Fault, match="are no steps; give FIRST:LAST"):
+    audit.parse(text)
+  assert audit.parse("2:10") == (2, 10) and audit.parse(None) is None
