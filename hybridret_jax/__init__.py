@@ -1,14 +1,10 @@
 """Trains and judges multilingual dense retrievers in JAX.
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
-<<<<<<< HEAD
-vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `search`,
-`trim` and `compare` are what the commands do. A name is imported when it is
-=======
 vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `audit`,
-`search` and `compare` are what the commands do. A name is imported when it is
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
-first asked for: importing the package takes no time and asks for no device.
+`search`, `trim` and `compare` are what the commands do. A name is imported when
+it is first asked for: importing the package takes no time and asks for no
+device.
 """
 
 import importlib

@@ -90,6 +90,9 @@ LANGUAGES = flags.DEFINE_list(
   [],
   "Whose records of the corpus are read, by their field lang; by default all.",
 )
+STEPS = flags.DEFINE_string(
+  "steps", None, "FIRST:LAST, the steps that are audited; all by default."
+)
 PUSH = flags.DEFINE_string(
   "push",
   None,

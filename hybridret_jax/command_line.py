@@ -65,18 +65,16 @@ VERBS = {
     needs=("model", "corpus"),
     config=NONE,
   ),
-<<<<<<< HEAD
   "trim": Verb(
     "cut a model's vocabulary to what a corpus uses",
     ("model", "corpus", "languages"),
     needs=("model", "corpus"),
     config=NONE,
-=======
+  ),
   "audit": Verb(
     "compose a run's batches again, and compare them with what it logged",
     ("steps",),
     config=MAY,
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
   ),
   "mine": Verb(
     "write the sources with hard negatives, mined by any model",

@@ -206,12 +206,11 @@ def _would_write(place: pathlib.Path) -> str:
   )
 
 
-def _trim(model, corpus, folder, languages=()) -> list[str]:
+def _trim(model, texts, folder) -> list[str]:
   places.free(pathlib.Path(folder))
-  read = [corpora.Corpus(one, languages=languages) for one in corpus]
-  for one in read:
+  for one in texts.read:
     next(iter(one), None)
-  named = ", ".join(str(one.path) for one in read)
+  named = ", ".join(str(one.path) for one in texts.read)
   return [f"Would cut the vocabulary of {model} to {named}, into {folder}."]
 
 

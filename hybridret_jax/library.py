@@ -3,7 +3,7 @@
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -327,7 +327,7 @@ def trim(
   Args:
     model: a retriever, or what `Retriever.load` takes.
     texts: queries and passages of the languages of use: a sequence, or what
-      begins anew each time it is iterated over.
+      begins anew each time it is iterated over (`verbs.trim.Texts`, of files).
     folder: of the smaller model, as `Retriever.save` writes it.
 
   Returns:
@@ -342,37 +342,6 @@ def trim(
   if not isinstance(model, retriever.Retriever):
     model = retriever.Retriever.load(model)
   return trimming.trim(model, texts, pathlib.Path(folder))
-
-
-def trim_to(
-  model: Path,
-  corpus: Sequence[Path],
-  folder: Path,
-  *,
-  languages: Sequence[str] = (),
-) -> dict[str, Any]:
-  """`trim` to the texts of files.
-
-  Args:
-    model: as in `trim`.
-    corpus: .jsonl(.gz) or .parquet files, or BEIR's folders.
-    folder: as in `trim`.
-    languages: whose records are read, by their field `lang`; empty is all.
-  """
-  read = [corpora.Corpus(one, languages=languages) for one in corpus]
-  return trim(model, _Texts(read), folder)
-
-
-class _Texts:
-  """The texts of corpora, one after the other, from the beginning each time."""
-
-  def __init__(self, read: Sequence[corpora.Corpus]):
-    self._read = read
-
-  def __iter__(self) -> Iterator[str]:
-    for corpus in self._read:
-      for _, text in corpus:
-        yield text
 
 
 def load_task(

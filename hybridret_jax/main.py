@@ -24,111 +24,6 @@ from absl import app, flags  # noqa: E402
 from hybridret_jax import command_flags, command_line  # noqa: E402
 
 _TURNS = ("train", "evaluate", "export")
-<<<<<<< HEAD
-=======
-_CONFIG = config_flags.DEFINE_config_file(
-  "config",
-  None,
-  "The name of a shipped config, or a file with get_config(), whose settings"
-  " --config.a.b=… change. Without it a run that is there is judged, exported"
-  " and searched with its own.",
-)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "Folder of the run: checkpoints, metrics, results, export."
-)
-_MODE = flags.DEFINE_enum(
-  "mode",
-  None,
-  [name for name in command_line.VERBS if name != command_line.RUN],
-  "The verb.",
-)
-_DRY_RUN = flags.DEFINE_bool(
-  "dry_run",
-  False,
-  "Checks everything, says what would be done, and leaves no file (a study"
-  " prepares its data and lists its cells; the cache may be written).",
-)
-_CELL = flags.DEFINE_string(
-  "cell",
-  "",
-  "This cell alone: its key, name or index, or next for one that waits.",
-)
-_SHARD = flags.DEFINE_string(
-  "shard", "", "I/N: cells whose index is I modulo N only."
-)
-_REPORT_ONLY = flags.DEFINE_bool(
-  "report_only", False, "Reports on the cells that are finished."
-)
-_JOIN = flags.DEFINE_list(
-  "join",
-  [],
-  "Folders of reports of other parts of a study, which --report_only joins with"
-  " its own.",
-)
-_RUNS = flags.DEFINE_list("runs", [], "Folders of the runs, with commas.")
-_BASELINE = flags.DEFINE_string(
-  "baseline", None, 'System that others are compared with: "RUN: SYSTEM".'
-)
-_TOPOLOGY = flags.DEFINE_string(
-  "topology", None, "A TPU slice as v5e:4x4, or cpu:N."
-)
-_SEARCH = flags.DEFINE_enum(
-  "search",
-  None,
-  ["chunk", "batch"],
-  "Looks for the largest train.chunk_tokens or batch that fits.",
-)
-_MEAN_TOKENS = flags.DEFINE_list(
-  "mean_tokens",
-  [],
-  "QUERY,PASSAGE: tokens that are assumed of them on average; by default the"
-  " lengths that they are cut at.",
-)
-_SHORTEST = flags.DEFINE_integer(
-  "shortest_text", 5, "Tokens that are assumed of the shortest text."
-)
-_VECTORS = flags.DEFINE_list(
-  "vectors",
-  [],
-  "NAME:FOLDER, …: vectors of other models (queries.npy and candidates.npy of"
-  " each task), judged beside the systems of the config, or alone where it has"
-  " no model.init; or of the rows that are mined.",
-)
-_NORMALIZE = flags.DEFINE_bool(
-  "normalize", False, "Divides the vectors of --vectors by their lengths."
-)
-_UTILISATION = flags.DEFINE_float(
-  "utilisation", 0.4, "Share of the peak at which pairs/s are bounded."
-)
-_MODEL = flags.DEFINE_string(
-  "model", None, "What encodes: a run, a model's folder, or a hub id."
-)
-_CORPUS = flags.DEFINE_string(
-  "corpus", None, "A .jsonl(.gz) or .parquet file, or BEIR's folder."
-)
-_STEPS = flags.DEFINE_string(
-  "steps", None, "FIRST:LAST, the steps that are audited; all by default."
-)
-_PUSH = flags.DEFINE_string(
-  "push",
-  None,
-  "USER/NAME: uploads the export to the Hugging Face hub, private where it is"
-  " made; --dry_run lists what would be.",
-)
-_INDEX = flags.DEFINE_list(
-  "index",
-  [],
-  "What else is written: npy (one file of all vectors), faiss, usearch, each"
-  " index with its recall.",
-)
-_SIDE = flags.DEFINE_enum(
-  "side", "passage", ["passage", "query"], "Whose prefix and length texts get."
-)
-_DTYPE = flags.DEFINE_enum(
-  "dtype", "float32", ["float32", "float16"], "Of the files of a store."
-)
-
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
 _PRINTING = ("search", "plan")  # Their answer is what they print.
 _INTERRUPTED = 130  # As of a process that SIGINT ends.
 
@@ -206,19 +101,16 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
       print(found.table(rows))
   elif mode == "report":
     library.compare(**given)
-<<<<<<< HEAD
   elif mode == "verify":
     _verify(**given)
-=======
   elif mode == "audit":
     print(f"{library.audit(**given)} steps agree.")
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
   elif mode == "mine":
     made = library.mine(**given)
     if hosts.is_first():
       print("\n".join(map(str, made)))
   elif mode in ("encode", "trim"):
-    does = library.encode if mode == "encode" else library.trim_to
+    does = library.encode if mode == "encode" else library.trim
     counts = does(**given)
     if hosts.is_first():
       print("\n".join(f"{what}: {found}" for what, found in counts.items()))
@@ -252,11 +144,13 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
       "baseline": command_flags.BASELINE.value,
     }
   if mode == "trim":
+    from hybridret_jax.verbs import trim
+
+    files = str(command_flags.CORPUS.value).split(",")
     return {
       "model": command_flags.MODEL.value,
-      "corpus": str(command_flags.CORPUS.value).split(","),
+      "texts": trim.Texts(files, command_flags.LANGUAGES.value or ()),
       "folder": workdir,
-      "languages": command_flags.LANGUAGES.value,
     }
   if mode == "encode":
     return {
@@ -274,15 +168,11 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
   if mode == "search":
     given["query"] = arguments[0]
   if mode == "export":
-<<<<<<< HEAD
     given["push"] = command_flags.PUSH.value
-=======
-    given["push"] = _PUSH.value
   if mode == "audit":
     from hybridret_jax.verbs import audit
 
-    given["steps"] = audit.parse(_STEPS.value)
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
+    given["steps"] = audit.parse(command_flags.STEPS.value)
   if mode == "mine":
     given["model"] = command_flags.MODEL.value
   if mode in ("evaluate", "mine"):

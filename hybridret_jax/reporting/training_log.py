@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""What a run says while it trains: metrics.jsonl, boards, progress."""
-=======
-"""What a run says while it trains: metrics, batches, TensorBoard, progress."""
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
+"""What a run says while it trains: metrics, batches, boards, progress."""
 
 import json
 import logging

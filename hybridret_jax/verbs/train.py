@@ -113,7 +113,6 @@ def _train(config, workdir, inputs) -> None:
     notes = checkpoint.notes(checkpoints)
     best = _Best(notes.get("best"), notes.get("since_best", 0))
     start, checked = int(state.step), False
-<<<<<<< HEAD
     log = training_log.TrainingLog(
       workdir,
       start_step=start,
@@ -123,10 +122,7 @@ def _train(config, workdir, inputs) -> None:
         **config.tracking,
       ),
     )
-=======
-    log = training_log.TrainingLog(workdir, start_step=start)
     composed = training_log.Certificate(workdir, start_step=start)
->>>>>>> bcf6ba1 (Every step logs a digest of its batch, and audit composes any range again and compares)
     bar = training_log.progress(total, start=start, name="train")
     peak = peaks.of(jax.devices()[0].device_kind)
     steps_meter = meter.Meter(

@@ -2,9 +2,10 @@
 
 import dataclasses
 import logging
+import os
 import pathlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from hybridret_jax.assembly import places
 from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.data import vocabulary
 from hybridret_jax.ground import faults
+from hybridret_jax.retrieval import corpora
 
+Path = str | os.PathLike
 _LOG = logging.getLogger(__name__)
 _COMPARED = 512  # Texts whose vectors are compared.
 _COSINE = 1 - 1e-6
@@ -96,3 +99,28 @@ def _compare(one, other, texts, count) -> None:
         f"a text has another vector after cutting (cosine {least}); please"
         " report it"
       )
+
+
+class Texts:
+  """The texts of files, one after the other, from the beginning each time.
+
+  Attributes:
+    read: the files.
+  """
+
+  def __init__(self, corpus: Sequence[Path], languages: Sequence[str] = ()):
+    """Finds the files.
+
+    Args:
+      corpus: .jsonl(.gz) or .parquet files, or BEIR's folders.
+      languages: whose records are read, by their field `lang`; empty is all.
+
+    Raises:
+      Fault: a file is not there, or of another kind.
+    """
+    self.read = [corpora.Corpus(one, languages=languages) for one in corpus]
+
+  def __iter__(self) -> Iterator[str]:
+    for corpus in self.read:
+      for _, text in corpus:
+        yield text

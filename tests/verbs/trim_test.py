@@ -8,6 +8,7 @@ import pytest
 import hybridret_jax
 from hybridret_jax import library
 from hybridret_jax.ground import faults
+from hybridret_jax.verbs import trim
 from tests.fixtures import small_run
 
 
@@ -30,9 +31,12 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trimmed(place):
-  return library.trim_to(
-    place / "start", [place / "corpus.jsonl"], place / "small"
-  )
+  return cut(place, "small")
+
+
+def cut(place, name, *languages):
+  texts = trim.Texts([place / "corpus.jsonl"], languages)
+  return library.trim(place / "start", texts, place / name)
 
 
 def texts(place):
@@ -63,27 +67,17 @@ def test_the_vectors_are_the_same(place, trimmed):
 
 
 def test_one_language_alone_needs_less(place, trimmed):
-  found = library.trim_to(
-    place / "start",
-    [place / "corpus.jsonl"],
-    place / "german",
-    languages=["de"],
-  )
+  found = cut(place, "german", "de")
   assert found["texts"] == 8
   assert found["tokens"]["after"] <= trimmed["tokens"]["after"]
 
 
 def test_a_folder_in_use_is_refused(place, trimmed):
   with pytest.raises(faults.Fault):
-    library.trim_to(place / "start", [place / "corpus.jsonl"], place / "small")
+    cut(place, "small")
 
 
 def test_a_language_that_is_not_there_is_refused(place):
   with pytest.raises(faults.Fault, match="no text"):
-    library.trim_to(
-      place / "start",
-      [place / "corpus.jsonl"],
-      place / "none",
-      languages=["fr"],
-    )
+    cut(place, "none", "fr")
   assert not (place / "none").exists()
