@@ -15,6 +15,7 @@ from hybridret_jax.assembly import (
   inputs,
   judged,
   judging,
+  own_settings,
   pushing,
   settled,
   tasks,
