@@ -32,6 +32,7 @@ OTHERWISE = {
   "model.tokenizer_size": 90,
   "model.pooling": "cls",
   "model.projection": 8,
+  "model.projection_hidden": 8,
   "model.tied": False,
   "model.dtype": "bfloat16",
   "model.param_dtype": "bfloat16",
