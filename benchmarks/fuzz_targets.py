@@ -10,6 +10,7 @@ from hybridret_jax.reporting import results, tables, throughput, training_log
 from hybridret_jax.retrieval.tasks import (
   copies,
   jsonl,
+  judged,
   miracl,
   mlqa_r,
   own,
@@ -186,6 +187,29 @@ TARGETS = {
   "training queries": Target(
     {"s.jsonl.gz": _pairs("zh-Hans")},
     lambda folder: sources.read([f"queries:{folder / 's.jsonl.gz'}"]),
+  ),
+  "training table": Target(
+    {
+      "s/de.tsv": "query\tpassage\tnegative\nfrage\tantwort é\tx\n",
+      "s/pt_br.csv.gz": 'query,passage\n"wer\n?","er, ""sie"""\nwo,da\n',
+    },
+    lambda folder: sources.read([folder / "s"]),
+  ),
+  "beir": Target(
+    {
+      "b/corpus.jsonl": _lines({"_id": "1", "title": "t", "text": "é"}),
+      "b/queries.jsonl.gz": _lines({"_id": "q", "text": "who"}),
+      "b/qrels/train.tsv": "query-id\tcorpus-id\tscore\nq\t1\t1\n",
+    },
+    lambda folder: sources.read([f"{folder / 'b'}?lang=en"]),
+  ),
+  "msmarco task": Target(
+    {
+      "m/german_collection.tsv": "1\tein Text\n2\tnoch einer\n",
+      "m/german_queries.dev.tsv.gz": "7\twer\n",
+      "m/qrels.dev.tsv": "7\t0\t2\t1\n",
+    },
+    lambda folder: _of_task(judged.load, known=("de",))(folder / "m"),
   ),
   "jsonl task": Target(_TASK, _of_task(jsonl.load)),
   "xquad_r": Target(_SQUAD, _of_task(xquad_r.load), by_line=False),

@@ -36,8 +36,12 @@ def get_config() -> ml_collections.ConfigDict:
   config.batches.strategy = "hybrid"
   config.batches.batch_size = 64
   config.batches.alpha = 0.5
+  config.batches.alpha_end = config_dict.placeholder(float)
+  config.batches.alpha_steps = 0
   config.batches.pairs = "per_row"
   config.batches.language_weighting = "uniform"
+  config.batches.language_exponent = 1.0
+  config.batches.direction_weights = ()
   config.batches.size_exponent = 1.0
   config.batches.views_per_group = 1
   config.batches.negatives = 0

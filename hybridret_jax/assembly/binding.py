@@ -30,7 +30,8 @@ _TABLE = {
   TRAINING: {
     "": "seed",
     "data": "sources source_weights languages",
-    "batches": "strategy batch_size alpha pairs language_weighting"
+    "batches": "strategy batch_size alpha alpha_end alpha_steps pairs"
+    " language_weighting language_exponent direction_weights"
     " size_exponent views_per_group negatives parallel_share",
     "packing": "row_lengths row_counts row_multiple shapes",
     "model": "dropout attention_dropout",

@@ -63,6 +63,8 @@ _NOT_NEGATIVE = (
   "evaluation.tokens_per_call",
   "batches.negatives",
   "batches.size_exponent",
+  "batches.alpha_steps",
+  "batches.language_exponent",
   "model.projection",
   "model.projection_hidden",
   "loss.hard_negative_weight",

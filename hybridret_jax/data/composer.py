@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hybridret_jax.data import draws, pair_index, sources
+from hybridret_jax.data import draws, mixture, pair_index, sources
 from hybridret_jax.data import feasibility as checks
 
 STRATEGIES = ("monolingual", "cross_lingual", "hybrid", "mixed")
@@ -40,13 +40,15 @@ class Composer:
   """Plans batches of a corpus.
 
   The kind of a batch: `strategy` itself, or for "hybrid" a coin: with
-  probability `alpha` monolingual, else cross-lingual.
+  probability `alpha` monolingual, else cross-lingual. With `alpha_end` that
+  moves in a line from `alpha` at step 0 to `alpha_end` at `alpha_steps`.
 
   The directions: a monolingual batch has one language; a "mixed" one draws a
   language for each row; a cross-lingual one an ordered pair of languages for
   each row, or one for the batch (`pairs` "per_row", "per_batch"). Each is
   drawn uniformly among those that have data, or in proportion to the number
-  of their pairs (`language_weighting` "uniform", "size").
+  of their pairs (`language_weighting` "uniform", "size"; of the latter the
+  power `language_exponent`), times their `direction_weights`.
 
   The pair: its source is drawn in proportion to weight * size^size_exponent,
   where size is what the source has in the direction, then the group uniformly.
@@ -85,6 +87,10 @@ class Composer:
     views_per_group: int = 1,
     negatives: int = 0,
     parallel_share: float = 0.0,
+    alpha_end: float | None = None,
+    alpha_steps: int = 0,
+    language_exponent: float = 1.0,
+    direction_weights: Sequence[str] = (),
   ):
     """Takes the corpus and how its batches are to be.
 
@@ -104,6 +110,12 @@ class Composer:
       negatives: hard negatives of each query.
       parallel_share: share of pairs that carry their query in another language
         too, for loss.alignment_weight.
+      alpha_end: what alpha becomes; None keeps it.
+      alpha_steps: the step from which it is that.
+      language_exponent: power of its size with which a language or pair is
+        drawn, where language_weighting is "size".
+      direction_weights: factors of languages ("de=2") and of ordered pairs
+        ("de:en=0.5"); 1 for what is not named, 0 for what is not drawn.
     """
     self.strategy = strategy
     self.batch_size = batch_size
@@ -114,6 +126,10 @@ class Composer:
     self.views_per_group = views_per_group
     self.negatives = negatives
     self.parallel_share = parallel_share
+    self.alpha_end = alpha_end
+    self.alpha_steps = alpha_steps
+    self.language_exponent = language_exponent
+    self.direction_weights = tuple(direction_weights)
     self._corpus = corpus
     problems = self._prepare(source_weights)
     if problems:
@@ -128,7 +144,7 @@ class Composer:
     rng = np.random.Generator(np.random.Philox(key=key))
     kind = self.strategy
     if kind == "hybrid":
-      mono = rng.random() < self.alpha
+      mono = rng.random() < self.alpha_at(step)
       kind = "monolingual" if mono else "cross_lingual"
     draw, size = self._draws[kind], self.batch_size
     one_pair = kind == "cross_lingual" and self.pairs == "per_batch"
@@ -162,6 +178,41 @@ class Composer:
       parallel_row=self._parallel_rows(rng, item, query_language),
     )
 
+  def alpha_at(self, step: int) -> float:
+    """The probability that hybrid batch `step` is monolingual."""
+    return mixture.alpha(
+      step, start=self.alpha, end=self.alpha_end, steps=self.alpha_steps
+    )
+
+  def asked(self, first: int, last: int) -> dict[str, dict[str, float]]:
+    """The shares that steps `first` to `last` are asked to have.
+
+    As `mixture.realised` has them; blocks that run out move the latter.
+    """
+    kinds = dict.fromkeys(self._draws, 1.0)
+    if self.strategy == "hybrid":
+      steps = range(first, last + 1)
+      alpha = sum(map(self.alpha_at, steps)) / len(steps)
+      kinds = {"monolingual": alpha, "cross_lingual": 1 - alpha}
+    codes, corpus = self._corpus.languages, self._corpus
+    found = {"kind": {k: s for k, s in kinds.items() if s}}
+    found |= {"direction": {}, "source": {}}
+    for kind, share in found["kind"].items():
+      draw = self._draws[kind]
+      for p, weight in enumerate(draw.weight_P.tolist()):
+        name = mixture.direction(
+          codes[draw.pools.query_language_P[p]],
+          codes[draw.pools.passage_language_P[p]],
+        )
+        of = found["direction"]
+        of[name] = of.get(name, 0.0) + share * weight
+      for name, part in zip(
+        corpus.sources, draw.weight_P @ draw.weight_PS, strict=True
+      ):
+        of = found["source"]
+        of[name] = of.get(name, 0.0) + share * float(part)
+    return found
+
   @property
   def corpus(self) -> sources.Corpus:
     """What batches are composed of."""
@@ -179,6 +230,7 @@ class Composer:
 
   def _prepare(self, source_weights):
     """Builds the index; every problem that was found."""
+    end = (self.alpha_end, 0, 1)
     problems = checks.settings(
       choices={
         "strategy": (self.strategy, STRATEGIES),
@@ -192,7 +244,10 @@ class Composer:
         "views_per_group": (self.views_per_group, 1, np.inf),
         "negatives": (self.negatives, 0, np.inf),
         "parallel_share": (self.parallel_share, 0, 1),
-      },
+        "alpha_steps": (self.alpha_steps, 0, np.inf),
+        "language_exponent": (self.language_exponent, 0, np.inf),
+      }
+      | ({} if self.alpha_end is None else {"alpha_end": end}),
     )
     problems += checks.weights(self._corpus, source_weights)
     if problems:
@@ -210,7 +265,10 @@ class Composer:
     self._index, self._draws = index, {}
     if self.parallel_share:
       problems += checks.parallel_queries(self._corpus, index)
-    shares = {"monolingual": self.alpha, "cross_lingual": 1 - self.alpha}
+    ends = [self.alpha]
+    if self.alpha_end is not None:
+      ends = [self.alpha_at(0), self.alpha_end]
+    shares = {"monolingual": max(ends), "cross_lingual": 1 - min(ends)}
     if self.strategy != "hybrid":
       shares = {self.strategy: 1}
     for kind in [kind for kind, share in shares.items() if share > 0]:
@@ -219,6 +277,10 @@ class Composer:
         pools_of = pair_index.cross_lingual
       pools = pools_of(index, len(weights))
       found = self._problems(kind, pools)
+      factor_P = None
+      if self.direction_weights:
+        factor_P, wrong = self._factors(pools)
+        found += wrong
       if not found:
         self._draws[kind] = draws.make(
           index,
@@ -226,9 +288,28 @@ class Composer:
           source_weights=weights,
           size_exponent=self.size_exponent,
           language_weighting=self.language_weighting,
+          language_exponent=self.language_exponent,
+          factor_P=factor_P,
         )
       problems += found
     return problems
+
+  def _factors(self, pools):
+    """What the weight of each direction is multiplied by, and what is wrong."""
+    pairs_PL = np.stack(
+      [pools.query_language_P, pools.passage_language_P], axis=1
+    )
+    try:
+      factor_P = mixture.factors(
+        self.direction_weights, self._corpus.languages, pairs_PL
+      )
+    except ValueError as error:
+      return None, [str(error)]
+    if not (factor_P * pools.size_PS.sum(1)).any():
+      return None, [
+        "batches.direction_weights leave nothing to draw; give one above 0"
+      ]
+    return factor_P, []
 
   def _problems(self, kind, pools):
     corpus, index, size = self._corpus, self._index, self.batch_size

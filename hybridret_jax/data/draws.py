@@ -31,10 +31,13 @@ def make(
   source_weights: np.ndarray,
   size_exponent: float,
   language_weighting: str,
+  language_exponent: float = 1.0,
+  factor_P: np.ndarray | None = None,
 ) -> Draw:
   """The draw of a kind; at least one direction must have an item.
 
-  The settings are those of `composer.Composer`.
+  The settings are those of `composer.Composer`; `factor_P` is what the weight
+  of each direction is multiplied by.
   """
   size_PS = pools.size_PS
   # Of the largest, or a high power would overflow.
@@ -44,6 +47,12 @@ def make(
   weight_PS = weight_PS / np.where(total_P > 0, total_P, 1)
   size_P = size_PS.sum(1)
   weight_P = size_P if language_weighting == "size" else size_P > 0
+  if language_weighting == "size" and language_exponent != 1:
+    # Of the largest, or a high power would overflow.
+    scaled_P = np.where(size_P > 0, size_P / size_P.max(), 1.0)
+    weight_P = np.where(size_P > 0, scaled_P**language_exponent, 0.0)
+  if factor_P is not None:
+    weight_P = weight_P * factor_P
   weight_P = weight_P / weight_P.sum()
   return Draw(
     index=index,

@@ -104,7 +104,8 @@ def _with_names(
     if len(cells) != len(names):
       raise faults.Fault(
         place,
-        f"{len(cells)} fields, and the columns are {', '.join(names)[:200]}",
+        f"{len(cells)} fields, and the {len(names)} columns are"
+        f" {', '.join(map(reading.shown, names[:8]))}",
         "write a field for each, or name them, as ?columns=query,passage",
       )
     quoted += found.form == "tsv" and any(map(_is_quoted, cells))

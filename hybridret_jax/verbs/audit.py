@@ -9,7 +9,7 @@ import ml_collections
 from hybridret_jax import run as runs
 from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import training_data
-from hybridret_jax.data import certificate
+from hybridret_jax.data import certificate, mixture
 from hybridret_jax.ground import faults
 from hybridret_jax.reporting import training_log
 
@@ -58,12 +58,16 @@ def audit(
     run.config, run.corpus, run.model.tokenizer
   )
   seed = run.config.seed
-  other = [
-    step
-    for step in range(first, last + 1)
-    if logged[step]
-    != certificate.of(composer.plan(seed, step - 1), composer.corpus)
-  ]
+  other: list[int] = []
+
+  def plans():
+    for step in range(first, last + 1):
+      plan = composer.plan(seed, step - 1)
+      if certificate.of(plan, composer.corpus) != logged[step]:
+        other.append(step)
+      yield plan
+
+  shares = mixture.realised(plans(), composer.corpus)
   if other:
     some = ", ".join(map(str, other[:_NAMED]))
     raise faults.Fault(
@@ -73,6 +77,8 @@ def audit(
       "bring back the config, the data and the version of the training",
     )
   _LOG.info("Steps %d to %d are what config and data make.", first, last)
+  for line in mixture.told(composer.asked(first - 1, last - 1), shares):
+    _LOG.info("Share of %s.", line)
   return last - first + 1
 
 

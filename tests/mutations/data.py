@@ -158,4 +158,16 @@ MUTATIONS = (
       "tests/verbs/audit_test.py::test_every_step_is_logged_once_and_agrees",
     ),
   ),
+  Mutation(
+    name="weights_of_directions_without_use",
+    bug="Weights of languages and pairs are read and not used.",
+    known_from="",
+    file="hybridret_jax/data/draws.py",
+    old="    weight_P = weight_P * factor_P",
+    new="    weight_P = weight_P * 1.0",
+    tests=(
+      "tests/data/mixture_test.py"
+      "::test_a_factor_multiplies_what_a_language_weighs",
+    ),
+  ),
 )

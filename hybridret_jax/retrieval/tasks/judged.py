@@ -119,7 +119,7 @@ def _task(folder, name, queries, passages, judged, notes) -> task.Task:
     candidate_language=_column(pool, codes),
     candidate_context=None,
     relevant=relevant,
-    grades=grades if grades.max() > 1 else None,
+    grades=grades if grades.max(initial=0) > 1 else None,
     query_group=tuple(query for _, query in asked) if parallel else None,
     candidate_group=tuple(passage for _, passage in pool) if parallel else None,
     misses=misses if any(misses) else None,
