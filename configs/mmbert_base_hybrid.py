@@ -1,7 +1,8 @@
-"""mmBERT base with hybrid batches, at the rate of ModernBERT's retrievers.
+"""mmBERT base with hybrid batches, at a rate of the size ModernBERT's take.
 
-Rate and warm-up are those of single-vector retrieval in arXiv 2412.13663,
-appendix E; batches those of arXiv 2408.10536. Texts may have 8,192 tokens:
+Rate and warm-up are a start (arXiv 2412.13663 sweeps rates of this size for
+retrievers) and were not tuned; batches are those of arXiv 2408.10536. Texts may
+have 8,192 tokens:
 
   --config.data.passage_length=8192 --config.packing.row_lengths="(64, 8192)"
 """
