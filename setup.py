@@ -95,10 +95,11 @@ setuptools.setup(
     "mteb": ["mteb>=2.26,<3"],
     # What --index writes.
     "index": ["faiss-cpu>=1.9,<2", "usearch>=2.16,<3"],
-    # What tracking.trackers names.
+    # What tracking.trackers names. Beside the other pins of constraints.txt
+    # MLflow 3.17 wants pyarrow below 26, and Trackio pillow below 13.
     "wandb": ["wandb>=0.19,<1"],
     "mlflow": ["mlflow>=3.5,<4"],
-    "trackio": ["trackio>=0.15,<1"],
+    "trackio": ["trackio>=0.27,<1"],
     # The site; it reads the sources, so it needs no more than this.
     "docs": [
       "mkdocs>=1.6,<2",

@@ -6,6 +6,7 @@
 import logging
 import os
 import pathlib
+import signal
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -262,10 +263,9 @@ def _end(error: BaseException) -> NoReturn:
   if isinstance(error, KeyboardInterrupt):
     text, status = "interrupted; the same command goes on", _INTERRUPTED
   elif isinstance(error, told.ToldToEnd):
-    text, status = (
-      f"{error}; the same command goes on",
-      told.status(error.number),
-    )
+    what = "interrupted" if error.number == signal.SIGINT else str(error)
+    text = f"{what}; the same command goes on"
+    status = told.status(error.number)
   else:
     text, status = f"error: {ends.line(error)}", 1
   print(text, file=sys.stderr)

@@ -86,8 +86,7 @@ def test_the_quickstart_trains_judges_searches_and_exports(tmp_path, cache):
 def test_vectors_of_two_models_are_judged_and_compared(tmp_path, cache):
   said = run("judge_vectors", tmp_path, cache)
   assert "| trigrams, language means subtracted |" in said
-  # A vector that is not finite, by the id of its text.
-  assert re.search(r"has a vector that is not finite|NaN", said)
+  assert "has a value that is no number; look for what the model" in said
   assert (tmp_path / "runs/report/cldr_validation/index.html").is_file()
 
 

@@ -7,7 +7,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -127,6 +127,7 @@ class Meter:
     self._total.add(self._count)
     self._count = Count()
     self._losses: dict[str, list[float]] = {}
+    self._negatives: list[float] = []
     self._last: dict[str, float] = {}
     self._settled: float | None = None
     self._began = time.perf_counter()
@@ -192,6 +193,8 @@ class Meter:
         negatives=negatives,
       )
     )
+    if negatives:
+      self._negatives.append(negatives)
     self._waiting.append((step, kind, metrics))
     self._fetch(keep=1)
 
@@ -199,6 +202,22 @@ class Meter:
     """Waits for all steps; raises as `add` does."""
     self._fetch(keep=0)
     self._close()
+
+  def window(self) -> dict[str, Any]:
+    """What is to be recorded of the steps since the last record; JSON.
+
+    Empty where there is none. Times are not part of it.
+    """
+    self.settle()
+    if not self._losses:
+      return {}
+    return {"losses": self._losses, "negatives": self._negatives}
+
+  def go_on(self, window: Mapping[str, Any]) -> None:
+    """Takes up a `window` that another process began; empty takes nothing."""
+    for kind, losses in window.get("losses", {}).items():
+      self._losses[kind] = list(losses)
+    self._negatives += window.get("negatives", [])
 
   def record(self) -> dict[str, float]:
     """Figures of the steps since the last record; counting starts anew."""
@@ -219,8 +238,9 @@ class Meter:
       "train/compile_seconds": count.compile_seconds,
       "train/peak_memory_bytes": peak_memory()[0],
     }
-    if count.negatives:
-      figures["train/negatives_per_query"] = count.negatives / count.steps
+    if self._negatives:
+      mean = sum(self._negatives) / len(self._negatives)
+      figures["train/negatives_per_query"] = mean
     for kind, of_kind in self._losses.items():
       figures[f"train/loss_{kind}"] = sum(of_kind) / len(of_kind)
     self.restart()

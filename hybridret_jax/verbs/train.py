@@ -34,6 +34,7 @@ from hybridret_jax.training import state as states
 _LOG = logging.getLogger(__name__)
 # A note on a checkpoint whose evaluation was due and was interrupted.
 _UNJUDGED = "unjudged"
+_WINDOW = "window"  # Another: figures of the steps since the last record.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,15 +75,11 @@ def train(
   Raises:
     ValueError: the config does not fit its data or the run in `workdir`.
     FloatingPointError: the loss is no number any more; the step is named.
-    SystemExit: with 143 or 130: the process was told to end, and what is done
-      is saved.
+    ToldToEnd: the process was told to end, and what is done is saved; in a job
+      of several processes SystemExit.
   """
   with hosts.heeding():
-    try:
-      _train(config, workdir, inputs)
-    except told.ToldToEnd as end:
-      _LOG.info("Told to end; nothing was done since the last checkpoint.")
-      raise SystemExit(told.status(end.number)) from None
+    _train(config, workdir, inputs)
 
 
 def _train(config, workdir, inputs) -> None:
@@ -161,6 +158,7 @@ def _train(config, workdir, inputs) -> None:
         process_count=parts,
       )
       steps_meter.restart()  # The first evaluation is no training.
+      steps_meter.go_on(notes.get(_WINDOW, {}))
       for batch in steps_meter.timed(batches):
         done = batch.step + 1
         arrays = _on_devices(batch, prepared)
@@ -218,7 +216,7 @@ def _train(config, workdir, inputs) -> None:
             states.saved(state),
             step=done,
             figure=figure,
-            notes=best.notes() | unjudged,
+            notes=best.notes() | (unjudged or _pending(steps_meter)),
           )
           if not checked:
             checkpoint.read_back(checkpoints, states.saved(state), step=done)
@@ -227,10 +225,17 @@ def _train(config, workdir, inputs) -> None:
             throughput.save(workdir, steps_meter.card())
         if told_to_end:
           _LOG.info("Told to end; step %d is saved.", done)
-          raise SystemExit(told.status(told.number() or signal.SIGTERM))
+          if told.number() is not None:
+            raise told.ToldToEnd(told.number())
+          raise SystemExit(told.status(signal.SIGTERM))  # Of a job.
         if stop:
           _tell_of_patience(done, best)
           break
+
+
+def _pending(steps_meter: meter.Meter) -> dict[str, Any]:
+  window = steps_meter.window()
+  return {_WINDOW: window} if window else {}
 
 
 def _tell_of_patience(step: int, best: _Best) -> None:
