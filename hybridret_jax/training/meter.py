@@ -211,7 +211,8 @@ class Meter:
     self.settle()
     if not self._losses:
       return {}
-    return {"losses": self._losses, "negatives": self._negatives}
+    losses = {kind: list(values) for kind, values in self._losses.items()}
+    return {"losses": losses, "negatives": list(self._negatives)}
 
   def go_on(self, window: Mapping[str, Any]) -> None:
     """Takes up a `window` that another process began; empty takes nothing."""

@@ -225,8 +225,8 @@ def _train(config, workdir, inputs) -> None:
             throughput.save(workdir, steps_meter.card())
         if told_to_end:
           _LOG.info("Told to end; step %d is saved.", done)
-          if told.number() is not None:
-            raise told.ToldToEnd(told.number())
+          if number := told.number():
+            raise told.ToldToEnd(number)
           raise SystemExit(told.status(signal.SIGTERM))  # Of a job.
         if stop:
           _tell_of_patience(done, best)

@@ -242,3 +242,36 @@ def test_peak_memory_is_that_of_the_process_on_a_cpu():
   held, of = meter.peak_memory()
   assert of == "process"
   assert 50 * 2**20 < held < 2**40
+
+
+def test_a_window_that_another_process_began_is_recorded_whole():
+  """As one process would record it, whatever the kinds' order."""
+  steps = [
+    ("monolingual", 0.1, 3.0),
+    ("hybrid", 0.3, 5.0),
+    ("hybrid", 0.2, 4.0),
+  ]
+
+  def add(made, some):
+    for number, (kind, loss, negatives) in some:
+      made.add(
+        number,
+        {"loss": jnp.float32(loss)},
+        kind=kind,
+        pairs=1,
+        tokens=1,
+        slots=1,
+        negatives=negatives,
+      )
+
+  numbered = list(enumerate(steps, start=1))
+  whole, first, second = meter.Meter(), meter.Meter(), meter.Meter()
+  add(whole, numbered)
+  add(first, numbered[:1])
+  second.go_on(json.loads(json.dumps(first.window())))
+  add(second, numbered[1:])
+  wanted, found = whole.record(), second.record()
+  same = [k for k in wanted if "loss" in k or "share" in k or "negatives" in k]
+  assert len(same) >= 5
+  assert {k: found[k] for k in same} == {k: wanted[k] for k in same}
+  assert whole.window() == {}
