@@ -48,26 +48,35 @@ def heeding() -> Iterator[None]:
   """Notes the first signal to end instead of ending by it.
 
   Only a process's main thread can; elsewhere nothing changes. Within another
-  such block, what is interruptible there is not here.
+  such block, what is interruptible there is not here. A signal that was noted,
+  and that the block did not end for, takes effect behind it.
   """
   if threading.current_thread() is not threading.main_thread():
     yield
     return
   outer, _State.interruptible = _State.interruptible, False
   handlers = {number: signal.getsignal(number) for number in _NUMBERS}
-  if _heed not in handlers.values():
+  is_outermost = _heed not in handlers.values()
+  if is_outermost:
     _State.number = None
   for number in _NUMBERS:
     signal.signal(number, _heed)
+  is_whole = False
   try:
     yield
+    is_whole = True
   finally:
-    _State.interruptible = outer
+    noted, _State.interruptible = _State.number, outer
     for number, handler in handlers.items():
       # One that was not set by Python cannot be set again.
       signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    if _heed not in handlers.values():
+    if is_outermost:
       _State.number = None
+    if is_whole and noted is not None:  # Noted, and nobody has asked since.
+      if outer:
+        raise ToldToEnd(noted)
+      if is_outermost:
+        os.kill(os.getpid(), noted)
 
 
 @contextlib.contextmanager

@@ -21,39 +21,56 @@ def send(number):
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_signal_is_noted_and_handlers_come_back(number):
   before = signal.getsignal(number)
-  with told.heeding():
+  with pytest.raises(KeyError), told.heeding():
     assert told.number() is None
     send(number)
     assert told.number() == number
+    raise KeyError  # What a block ends for itself.
   assert told.number() is None
   assert signal.getsignal(number) is before
 
 
+def test_what_the_block_did_not_end_for_takes_effect_behind_it():
+  seen = []
+  before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+  try:
+    with told.heeding():
+      send(signal.SIGTERM)
+      assert seen == []
+    assert seen == [signal.SIGTERM]
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_interruptible_work_is_interrupted(number):
-  with told.heeding():
-    with pytest.raises(told.ToldToEnd) as raised, told.interruptible():
-      send(number)
-      time.sleep(5)
-    assert raised.value.number == number
-    assert told.status(number) == {15: 143, 2: 130}[number]
+  with (
+    pytest.raises(told.ToldToEnd) as raised,
+    told.heeding(),
+    told.interruptible(),
+  ):
+    send(number)
+    time.sleep(5)
+  assert raised.value.number == number
+  assert told.status(number) == {15: 143, 2: 130}[number]
 
 
 def test_what_was_noted_before_is_raised_on_entering():
-  with told.heeding():
+  with pytest.raises(told.ToldToEnd), told.heeding():
     send(signal.SIGTERM)
-    with pytest.raises(told.ToldToEnd), told.interruptible():
-      pytest.fail("was entered")
-
-
-def test_within_another_block_it_is_not_raised_and_stays_noted():
-  with told.heeding(), pytest.raises(told.ToldToEnd), told.interruptible():
-    with told.heeding():
-      send(signal.SIGTERM)
-      assert told.number() == signal.SIGTERM
-    assert told.number() == signal.SIGTERM
     with told.interruptible():
       pytest.fail("was entered")
+
+
+def test_within_another_block_it_is_raised_behind_the_inner_one():
+  reached = []
+  with pytest.raises(told.ToldToEnd), told.heeding(), told.interruptible():
+    with told.heeding():
+      send(signal.SIGTERM)
+      reached.append(told.number())
+    pytest.fail("went on")
+  assert reached == [signal.SIGTERM]
+  assert told.number() is None
 
 
 def test_other_threads_change_nothing():
@@ -91,8 +108,8 @@ def test_a_second_signal_ends_at_once():
 
 def test_time_runs_out():
   with (
-    told.heeding(),
     pytest.raises(told.ToldToEnd),
+    told.heeding(),
     told.interruptible(),
     told.within(0.1),
   ):
