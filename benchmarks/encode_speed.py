@@ -56,6 +56,7 @@ _PRECISIONS = flags.DEFINE_multi_enum(
   "To measure; may be repeated.",
 )
 _THREADS = flags.DEFINE_integer("threads", 0, "Processors to use; 0: all.", 0)
+_DEVICE = flags.DEFINE_enum("device", "cpu", turns.DEVICES, "Of both sides.")
 _OUT = flags.DEFINE_string("out", None, "JSON file of all figures.")
 
 
@@ -94,7 +95,9 @@ def measure(
   compared, and again in turns.
   """
   with pipe.Worker(
-    sys.executable, "benchmarks.workers.our_encoding", turns.ENVIRONMENT
+    sys.executable,
+    "benchmarks.workers.our_encoding",
+    turns.environment(_DEVICE.value),
   ) as ours:
     described = ours.ask(
       "start",
@@ -103,6 +106,7 @@ def measure(
       seed=_SEED.value,
     )
     start = {key: described[key] for key in ("folder", "texts", "max_lengths")}
+    start["device"] = _DEVICE.value
     trial = _trial(PRECISIONS[precision], start)
     chosen = min(trial, key=lambda tried: tried["seconds"])["setting"]
     loaded = {key: chosen[key] for key in ("precision", "attention")}
@@ -202,7 +206,9 @@ def check(found: Mapping[str, Any], precision: str) -> None:
 
 def _peer() -> pipe.Worker:
   return pipe.Worker(
-    _PEER_PYTHON.value, "benchmarks.workers.peer_encoding", turns.ENVIRONMENT
+    _PEER_PYTHON.value,
+    "benchmarks.workers.peer_encoding",
+    turns.environment(_DEVICE.value),
   )
 
 

@@ -49,6 +49,7 @@ _PRECISIONS = flags.DEFINE_multi_enum(
   "precision", list(PRECISIONS), PRECISIONS, "To measure; may be repeated."
 )
 _THREADS = flags.DEFINE_integer("threads", 0, "Processors to use; 0: all.", 0)
+_DEVICE = flags.DEFINE_enum("device", "cpu", turns.DEVICES, "Of both sides.")
 _OUT = flags.DEFINE_string("out", None, "JSON file of all figures.")
 
 
@@ -112,7 +113,9 @@ def measure(
   batch of each shape that ours has, begin again, and take turns.
   """
   with pipe.Worker(
-    sys.executable, "benchmarks.workers.our_training", turns.ENVIRONMENT
+    sys.executable,
+    "benchmarks.workers.our_training",
+    turns.environment(_DEVICE.value),
   ) as ours:
     described = ours.ask("start", config=json.loads(config.to_json()))
     batches = ours.ask("batches", number=max(_STEPS.value, _TRIAL_STEPS.value))
@@ -168,6 +171,7 @@ def peer_start(
   keys = ("learning_rate", "weight_decay", "clip_norm", "b1", "b2", "eps")
   return {
     "folder": folder,
+    "device": _DEVICE.value,
     "precision": precision,
     "max_lengths": {
       "query": config.data.query_length,
@@ -197,6 +201,7 @@ def table(found: Mapping[str, Any]) -> str:
       "of it before the first step",
       lambda x: f"{x['peak_bytes_before_steps'] / 2**30:.2f}",
     ),
+    *_on_device(sides),
     row("processor seconds", lambda x: turns.cell(x["processor_seconds"])),
     row("processors kept busy", lambda x: f"{x['cores']:.2f}"),
     row("and by the idle side", lambda x: f"{x['others_cores']:.2f}"),
@@ -245,9 +250,21 @@ def check(found: Mapping[str, Any], precision: str) -> None:
     )
 
 
+def _on_device(sides):
+  """A row of the most memory of the device, where there is one."""
+  peaks = [
+    sides[name]["steps"][-1]["device_peak_bytes"] for name in (OURS, PEER)
+  ]
+  if None not in peaks:
+    title = "peak memory of the device, GiB"
+    yield [title, *(f"{peak / 2**30:.2f}" for peak in peaks)]
+
+
 def _peer() -> pipe.Worker:
   return pipe.Worker(
-    _PEER_PYTHON.value, "benchmarks.workers.peer_training", turns.ENVIRONMENT
+    _PEER_PYTHON.value,
+    "benchmarks.workers.peer_training",
+    turns.environment(_DEVICE.value),
   )
 
 

@@ -68,7 +68,8 @@ class Encoding:
 
     Returns:
       "seconds", from texts to vectors; tokens of text, and the slots of the
-      rows that hold them; programs compiled meanwhile.
+      rows that hold them; programs compiled meanwhile; "device_peak_bytes",
+      so far.
     """
     compiled = self.compilations.so_far()["all"]
     begun = time.perf_counter()
@@ -83,6 +84,7 @@ class Encoding:
       "seconds": seconds,
       **self.counts,
       "programs_compiled": self.compilations.so_far()["all"] - compiled,
+      "device_peak_bytes": our_setup.peak_bytes(),
     }
 
   def _counts(self):

@@ -3,6 +3,7 @@
 import importlib.metadata
 from typing import Any
 
+import jax
 import ml_collections
 
 from hybridret_jax import defaults
@@ -29,6 +30,11 @@ def pretrained_model(config: ml_collections.ConfigDict) -> model.Model:
       " Hugging Face folder or a hub id"
     )
   return made
+
+
+def peak_bytes() -> int | None:
+  """Most memory of the device that JAX has held so far; None of a CPU's."""
+  return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
 
 
 def versions(*names: str) -> dict[str, str]:

@@ -71,7 +71,8 @@ class Training:
     Returns:
       "input_seconds", to compose and pack the batch of cached tokens;
       "seconds", of the step itself; the loss before it; tokens of text, and
-      the slots of the rows that hold them; programs compiled meanwhile.
+      the slots of the rows that hold them; programs compiled meanwhile;
+      "device_peak_bytes", so far.
     """
     compiled = self.compilations.so_far()["all"]
     begun = time.perf_counter()
@@ -89,6 +90,7 @@ class Training:
       "tokens": batch.tokens,
       "slots": batch.slots,
       "programs_compiled": self.compilations.so_far()["all"] - compiled,
+      "device_peak_bytes": our_setup.peak_bytes(),
     }
 
   def _build(self, step):

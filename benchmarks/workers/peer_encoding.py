@@ -18,6 +18,7 @@ class Encoding:
     attention: str,
     texts: dict[str, list[str]],
     max_lengths: dict[str, int],
+    device: str = "cpu",
   ) -> dict[str, Any]:
     """Loads the model.
 
@@ -28,9 +29,12 @@ class Encoding:
       attention: "sdpa" or "eager".
       texts: by side, as they are encoded.
       max_lengths: tokens at which they are cut, by side.
+      device: "cpu" or "cuda".
     """
     dtype = "bfloat16" if precision == "bfloat16" else "float32"
-    self.model = peer_model.load(folder, attention=attention, dtype=dtype)
+    self.model = peer_model.load(
+      folder, attention=attention, dtype=dtype, device=device
+    )
     if precision == "autocast":
       peer_model.autocast(self.model)
     self.texts, self.max_lengths = texts, max_lengths
@@ -53,7 +57,7 @@ class Encoding:
 
     Returns:
       "seconds", from texts to vectors; tokens of text, and the slots of the
-      padded matrices that hold them.
+      padded matrices that hold them; "device_peak_bytes", so far.
     """
     counts = {"tokens": 0, "slots": 0}
 
@@ -79,7 +83,11 @@ class Encoding:
     hook.remove()
     if vectors:
       np.save(vectors, np.concatenate(found).astype(np.float32))
-    return {"seconds": seconds, **counts}
+    return {
+      "seconds": seconds,
+      **counts,
+      "device_peak_bytes": peer_model.peak_bytes(self.model.device.type),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""sentence-transformers' model of a folder, without dropout, on the CPU."""
+"""sentence-transformers' model of a folder, without dropout."""
 
 import importlib.metadata
 import os
@@ -11,7 +11,11 @@ SHARED_THREADS = len(os.sched_getaffinity(0))
 
 
 def load(
-  folder: str, *, attention: str, dtype: str = "float32"
+  folder: str,
+  *,
+  attention: str,
+  dtype: str = "float32",
+  device: str = "cpu",
 ) -> sentence_transformers.SentenceTransformer:
   """The library's own model of a Hugging Face folder.
 
@@ -19,6 +23,7 @@ def load(
     folder: of the model.
     attention: implementation, "sdpa" or "eager".
     dtype: of its parameters.
+    device: "cpu" or "cuda".
 
   Raises:
     ValueError: the model keeps some dropout.
@@ -27,7 +32,7 @@ def load(
   torch.set_num_threads(SHARED_THREADS)
   model = sentence_transformers.SentenceTransformer(
     folder,
-    device="cpu",
+    device=device,
     model_kwargs={
       "attn_implementation": attention,
       "dtype": getattr(torch, dtype),
@@ -52,7 +57,7 @@ def autocast(model: sentence_transformers.SentenceTransformer) -> None:
   forward = model.forward
 
   def in_bfloat16(*args: Any, **kwargs: Any) -> Any:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(model.device.type, dtype=torch.bfloat16):
       found = forward(*args, **kwargs)
     return {
       key: x.float() if torch.is_tensor(x) and x.is_floating_point() else x
@@ -60,6 +65,11 @@ def autocast(model: sentence_transformers.SentenceTransformer) -> None:
     }
 
   model.forward = in_bfloat16
+
+
+def peak_bytes(device: str) -> int | None:
+  """Most memory of a device that torch has held so far; None of a CPU's."""
+  return torch.cuda.max_memory_allocated() if device == "cuda" else None
 
 
 def versions() -> dict[str, str]:

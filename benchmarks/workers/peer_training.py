@@ -25,6 +25,7 @@ class Training:
     max_lengths: dict[str, int],
     temperature: float,
     optimizer: dict[str, Any],
+    device: str = "cpu",
   ) -> dict[str, Any]:
     """Keeps the settings; `reset` loads the model.
 
@@ -37,17 +38,18 @@ class Training:
       temperature: of the loss.
       optimizer: "learning_rate", "weight_decay", "clip_norm", "b1", "b2",
         "eps".
+      device: "cpu" or "cuda".
     """
     self.folder, self.precision, self.setting = folder, precision, setting
     self.max_lengths, self.temperature = max_lengths, temperature
-    self.optimizer_settings = optimizer
+    self.optimizer_settings, self.device = optimizer, device
     return {"versions": peer_model.versions()}
 
   def reset(self) -> None:
     """Begins again with the pretrained parameters and a fresh optimizer."""
     self.model = self.loss = self.optimizer = None  # No two are held.
     self.model = peer_model.load(
-      self.folder, attention=self.setting["attention"]
+      self.folder, attention=self.setting["attention"], device=self.device
     )
     if self.precision == "bfloat16":
       peer_model.autocast(self.model)
@@ -63,12 +65,17 @@ class Training:
     Returns:
       "input_seconds", to tokenise and pad the texts; "seconds", of the step
       itself; the loss before it; tokens of text, and the slots of the padded
-      matrices that hold them.
+      matrices that hold them; "device_peak_bytes", so far.
     """
     assert self.model and self.loss and self.optimizer
     begun = time.perf_counter()
     columns = [
-      self.model.preprocess(texts, max_length=self.max_lengths[side])
+      {
+        name: x.to(self.device) if torch.is_tensor(x) else x
+        for name, x in self.model.preprocess(
+          texts, max_length=self.max_lengths[side]
+        ).items()
+      }
       for side, texts in (("query", queries), ("passage", passages))
     ]
     built = time.perf_counter()
@@ -83,6 +90,7 @@ class Training:
     ended = time.perf_counter()
     masks = [column["attention_mask"] for column in columns]
     return {
+      "device_peak_bytes": peer_model.peak_bytes(self.device),
       "input_seconds": built - begun,
       "seconds": ended - built,
       "loss": loss,

@@ -13,17 +13,26 @@ from typing import Any
 from benchmarks.workers import pipe
 
 PAUSE = 0.5  # Seconds between turns, in which threads that still spin stop.
-# Of workers: the processor only, and no more words than are needed.
-ENVIRONMENT = {
-  "CUDA_VISIBLE_DEVICES": "",
+# Of workers: no more words than are needed.
+_QUIET = {
   "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-  "JAX_PLATFORMS": "cpu",
   "TF_CPP_MIN_LOG_LEVEL": "2",
   "TF_ENABLE_ONEDNN_OPTS": "0",  # TensorFlow only feeds; with 1 it says so.
   "TOKENIZERS_PARALLELISM": "true",
   "TQDM_DISABLE": "1",
   "TRANSFORMERS_VERBOSITY": "error",
 }
+_ENVIRONMENTS = {
+  "cpu": {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"},
+  # Both sides have the one device, so neither takes all of its memory.
+  "cuda": {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+}
+DEVICES = tuple(_ENVIRONMENTS)
+
+
+def environment(device: str) -> dict[str, str]:
+  """Variables of workers on a device of `DEVICES`."""
+  return {**_QUIET, **_ENVIRONMENTS[device]}
 
 
 def use_processors(number: int) -> list[int]:
