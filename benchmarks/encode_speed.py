@@ -131,6 +131,7 @@ def measure(
       peaks = {name: worker.peak_bytes() for name, worker in workers.items()}
   texts = sum(map(len, described["texts"].values()))
   return {
+    "device": described["device"],
     "versions": described["versions"] | versions,
     "texts": texts,
     "setting": chosen,

@@ -145,6 +145,7 @@ def measure(
       answers = turns.alternate(workers, "step", rounds)
       peaks = {name: worker.peak_bytes() for name, worker in workers.items()}
   return {
+    "device": described["device"],
     "versions": described["versions"] | versions,
     "row_lengths": described["row_lengths"],
     "shapes": described["shapes"],

@@ -60,7 +60,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("out", type=pathlib.Path)
   parser.add_argument("--models", default="e5_small,xlmr_base")
   parser.add_argument("--pairs", type=int, default=8192)

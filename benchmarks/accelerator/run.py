@@ -27,7 +27,7 @@ _VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("part")
   parser.add_argument("out", type=pathlib.Path)
   parser.add_argument("--size", choices=("full", "toy"), default="full")

@@ -51,6 +51,7 @@ class Encoding:
     self.compilations = meter.Compilations("apply")
     self.compilations.listen()
     return {
+      "device": our_setup.device_kind(),
       "folder": str(made.folder),
       "texts": {
         side: [self.encoder.prefixes[side] + text.strip() for text in texts]

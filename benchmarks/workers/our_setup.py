@@ -32,6 +32,11 @@ def pretrained_model(config: ml_collections.ConfigDict) -> model.Model:
   return made
 
 
+def device_kind() -> str:
+  """What JAX calls the device that it computes on."""
+  return jax.devices()[0].device_kind
+
+
 def peak_bytes() -> int | None:
   """Most memory of the device that JAX has held so far; None of a CPU's."""
   return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")

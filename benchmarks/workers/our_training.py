@@ -36,6 +36,7 @@ class Training:
     self.compilations = meter.Compilations("train_step")
     self.compilations.listen()
     return {
+      "device": our_setup.device_kind(),
       "folder": str(self.made.folder),
       "row_lengths": self.data.layout.row_lengths,
       "shapes": self.data.layout.shapes,

@@ -194,15 +194,25 @@ def _tokenizer(
 def for_mesh(
   module: dual_encoder.DualEncoder, mesh: Mesh, *, training: bool
 ) -> dual_encoder.DualEncoder:
-  """The module with the attention that the mesh's devices are best at."""
-  shape = module.encoder
+  """The module with what the mesh's devices are best at."""
+  shape, platform = module.encoder, mesh.devices.flat[0].platform
   chosen = attention.choose(
     shape.attention,
-    platform=mesh.devices.flat[0].platform,
+    platform=platform,
     dropout=training and shape.attention_dropout > 0,
     dtype=shape.dtype,
   )
-  return module.clone(encoder=dataclasses.replace(shape, attention=chosen))
+  # A GPU writes every product out before anything else is done to it, and
+  # copies what a loop keeps: docs/results/accelerator.
+  on_gpu = platform == "gpu"
+  return module.clone(
+    encoder=dataclasses.replace(
+      shape,
+      attention=chosen,
+      narrow_products=on_gpu and shape.dtype == "bfloat16",
+      unrolled=on_gpu and training,
+    )
+  )
 
 
 def _init(module, key):

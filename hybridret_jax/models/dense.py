@@ -1,5 +1,6 @@
 """Dense layers whose products accumulate in float32, forward and backward."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ class Dense(nn.Module):
       float32 at least, and so are the gradients of the parameters.
     param_dtype: of the parameters.
     bias: whether there is one.
+    narrow: whether products are rounded to `dtype` as they come, before the
+      bias is added: half the bytes, on devices that sum in float32 even so.
   """
 
   features: int
@@ -33,10 +36,11 @@ class Dense(nn.Module):
   dtype: Any
   param_dtype: Any
   bias: bool = True
+  narrow: bool = False
 
   def __call__(self, x_TD):
     kernel_DF, bias_F = self.weights(x_TD.shape[-1])
-    return _affine(x_TD.astype(self.dtype), kernel_DF, bias_F)
+    return _affine(x_TD.astype(self.dtype), kernel_DF, bias_F, self.narrow)
 
   @nn.compact
   def weights(self, width: int) -> tuple[Any, Any]:
@@ -74,7 +78,9 @@ def side_by_side(layers: Sequence[Dense], x_TD: jax.Array) -> list[jax.Array]:
     else jnp.concatenate(biases, axis=-1)
   )
   kernel_DF = jnp.concatenate(kernels, axis=-1)
-  y_TF = _affine(x_TD.astype(layers[0].dtype), kernel_DF, bias_F)
+  y_TF = _affine(
+    x_TD.astype(layers[0].dtype), kernel_DF, bias_F, layers[0].narrow
+  )
   ends = np.cumsum([layer.features for layer in layers])
   return jnp.split(y_TF, ends[:-1], axis=1)
 
@@ -103,23 +109,26 @@ _through_bits.defvjp(
 )
 
 
-@jax.custom_vjp
-def product(x_TD: jax.Array, kernel_DF: jax.Array) -> jax.Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def product(
+  x_TD: jax.Array, kernel_DF: jax.Array, narrow: bool = False
+) -> jax.Array:
   """x_TD @ kernel_DF in the dtype of `x_TD`, summed in float32 at least.
 
-  The kernel is rounded to that dtype; its gradient is not.
+  The kernel is rounded to that dtype; its gradient is not. The product is if
+  `narrow`, as is the gradient of `x_TD` before anything is done to it.
   """
-  return _dot(x_TD, kernel_DF.astype(x_TD.dtype), (1, 0))
+  return _dot(x_TD, kernel_DF.astype(x_TD.dtype), (1, 0), narrow)
 
 
-def _forward(x_TD, kernel_DF):
-  return product(x_TD, kernel_DF), (x_TD, kernel_DF)
+def _forward(x_TD, kernel_DF, narrow):
+  return product(x_TD, kernel_DF, narrow), (x_TD, kernel_DF)
 
 
-def _backward(saved, dy_TF):
+def _backward(narrow, saved, dy_TF):
   x_TD, kernel_DF = saved
   dy_TF = dy_TF.astype(x_TD.dtype)
-  dx_TD = _dot(dy_TF, kernel_DF.astype(x_TD.dtype), (1, 1))
+  dx_TD = _dot(dy_TF, kernel_DF.astype(x_TD.dtype), (1, 1), narrow)
   dk_DF = jax.lax.platform_dependent(
     x_TD, dy_TF, cpu=_over_tokens_on_cpu, default=_over_tokens
   )
@@ -129,9 +138,11 @@ def _backward(saved, dy_TF):
 product.defvjp(_forward, _backward)
 
 
-def _affine(x_TD, kernel_DF, bias_F):
-  y_TF = product(x_TD, kernel_DF)
+def _affine(x_TD, kernel_DF, bias_F, narrow):
+  y_TF: Any = product(x_TD, kernel_DF, narrow)
   if bias_F is not None:
+    # Added in float32, and so is its gradient.
+    y_TF = y_TF.astype(jnp.promote_types(y_TF.dtype, jnp.float32))
     y_TF += bias_F.astype(y_TF.dtype)[None]
   return kept(y_TF.astype(x_TD.dtype))
 
@@ -158,7 +169,7 @@ def _over_tokens_on_cpu(x_TD, dy_TF):
   return sum(parts[1:], start=parts[0])
 
 
-def _dot(a, b, contracted):
-  wide = jnp.promote_types(a.dtype, jnp.float32)
+def _dot(a, b, contracted, narrow=False):
+  out = a.dtype if narrow else jnp.promote_types(a.dtype, jnp.float32)
   dimensions = (((contracted[0],), (contracted[1],)), ((), ()))
-  return jax.lax.dot_general(a, b, dimensions, preferred_element_type=wide)
+  return jax.lax.dot_general(a, b, dimensions, preferred_element_type=out)

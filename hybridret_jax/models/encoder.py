@@ -45,6 +45,10 @@ class EncoderConfig:
   param_dtype: str = "float32"
   remat: str = "dense"
   attention: str = "xla"  # attention.choose says which.
+  narrow_products: bool = False  # dense.Dense says what of.
+  # Layers are compiled one by one: more time and program for less copying of
+  # what the backward pass keeps, which a loop stacks.
+  unrolled: bool = False
   architecture: Architecture = bert.Bert()
 
   def __post_init__(self):
@@ -117,13 +121,15 @@ class Encoder(nn.Module):
       if config.remat != "none":
         layer = nn.remat(
           layer,
-          prevent_cse=False,  # The scan keeps the two computations apart.
+          # A loop keeps the two computations apart.
+          prevent_cse=config.unrolled,
           static_argnums=(3,),
           policy=_kept(config),
         )
       x_TD, _ = nn.scan(
         layer,
         length=config.num_layers,
+        unroll=config.num_layers if config.unrolled else 1,
         variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
         in_axes=(nn.broadcast,) * 2,  # pyright: ignore[reportArgumentType]
@@ -155,7 +161,8 @@ def alternate(
   """
   for start, pattern, repeats in runs(config.kinds):
     steps = [
-      _step(config, kind, tokens, looped=repeats > 1) for kind in pattern
+      _step(config, kind, tokens, looped=repeats > 1 and not config.unrolled)
+      for kind in pattern
     ]
     count = len(pattern)
     some = jax.tree.map(
@@ -171,7 +178,9 @@ def alternate(
       return x_TD, None
 
     if repeats > 1:
-      x_TD, _ = jax.lax.scan(group, x_TD, some)
+      x_TD, _ = jax.lax.scan(
+        group, x_TD, some, unroll=repeats if config.unrolled else 1
+      )
     else:
       x_TD, _ = group(x_TD, jax.tree.map(lambda x: x[0], some))
   return x_TD

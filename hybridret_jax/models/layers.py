@@ -129,7 +129,13 @@ def dense(
 ) -> denses.Dense:
   """A dense layer of an encoder."""
   return denses.Dense(
-    features, axes, config.dtype, config.param_dtype, bias=bias, name=name
+    features,
+    axes,
+    config.dtype,
+    config.param_dtype,
+    bias=bias,
+    narrow=config.narrow_products,
+    name=name,
   )
 
 

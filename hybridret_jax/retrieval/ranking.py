@@ -11,7 +11,11 @@ from hybridret_jax.parallel import mesh as mesh_lib
 from hybridret_jax.retrieval import streaming
 
 SPLITS = ("queries", "candidates")
-SCORES = 2**24  # Most scores in memory at a time on a device.
+# By platform: queries scored at a time, candidates in one product, and scores
+# in memory at a time, at most. A CPU's caches hold few; an accelerator's
+# products want many rows, and each loop's turn costs it time.
+SIZES = {"cpu": (512, 2048, 2**24)}
+_OTHER_SIZES = (4096, 8192, 2**28)
 _CHUNK_OVERHEAD = 64  # What a chunk costs beside its rows, in rows.
 _LANES = 128  # Accelerators compute in tiles of so many columns.
 
@@ -25,16 +29,17 @@ def counts(
   num_languages: int,
   mesh: Mesh | None = None,
   split: str = "queries",
-  query_block: int = 512,
-  chunk: int = 2048,
+  query_block: int | None = None,
+  chunk: int | None = None,
 ) -> np.ndarray:
   """Candidates of each language that rank above each relevant candidate.
 
   A candidate ranks above another if its score (inner product, float32) is
   higher, or equal with a lower candidate index. Each score is computed once:
   the relevant candidates' own are picked out of the same product that they
-  are compared with, so equal vectors score equally. At most `SCORES` scores,
-  of some queries with all of a device's candidates, exist at a time.
+  are compared with, so equal vectors score equally. As many scores, of
+  some queries with all of a device's candidates, exist at a time as `SIZES`
+  says.
 
   Args:
     q_QD: query embeddings, numpy or jax.
@@ -45,8 +50,9 @@ def counts(
     mesh: has the axes `mesh.ROWS`; None is one device of this process.
     split: what the devices share: "queries" (each has all candidates) or
       "candidates" (each has all queries).
-    query_block: most queries scored at a time on a device.
-    chunk: most candidates in one matrix product.
+    query_block: most queries scored at a time on a device; None takes what
+      suits the platform.
+    chunk: most candidates in one matrix product, likewise.
 
   Returns:
     above_QRX, int32 on the host; 0 where `relevant_QR` is -1.
@@ -58,16 +64,24 @@ def counts(
   relevant_QR = np.asarray(relevant_QR, np.int32)
   language_N = np.asarray(candidate_language_N, np.int32)
   _check(q_QD, c_ND, relevant_QR, language_N, num_languages)
+  if mesh is None:
+    mesh = Mesh(np.array(jax.local_devices()[:1]).reshape(1, 1), mesh_lib.ROWS)
+  most = SIZES.get(mesh.devices.flat[0].platform, _OTHER_SIZES)
+  query_block = most[0] if query_block is None else query_block
+  chunk = most[1] if chunk is None else chunk
   if query_block < 1 or chunk < 1:
     raise ValueError(
       f"query_block {query_block} and chunk {chunk} must be at least 1"
     )
   if split not in SPLITS:
     raise ValueError(f"split {split!r} is unknown; use one of {SPLITS}")
-  if mesh is None:
-    mesh = Mesh(np.array(jax.local_devices()[:1]).reshape(1, 1), mesh_lib.ROWS)
   arrays, sizes = _plan(
-    relevant_QR, language_N, num_languages, mesh, split, query_block, chunk
+    relevant_QR,
+    language_N,
+    num_languages,
+    mesh,
+    split,
+    (query_block, chunk, most[2]),
   )
   above_QRX, finite = _counts(
     q_QD.astype(np.float32),
@@ -98,17 +112,16 @@ def pool_ranks(above_QRX, relevant_QR):
   return np.where(np.asarray(relevant_QR) >= 0, ranks_QR, 0)
 
 
-def _plan(
-  relevant_QR, language_N, num_languages, mesh, split, query_block, chunk
-):
+def _plan(relevant_QR, language_N, num_languages, mesh, split, most):
   """What the program is given: its arrays, and its static sizes."""
+  query_block, chunk, scores = most
   devices = int(np.prod([mesh.shape[axis] for axis in mesh_lib.ROWS]))
   shares = {"queries": 1, "candidates": 1} | {split: devices}
   slots_KC, language_K = _layout(
     language_N, num_languages, chunk, multiple=shares["candidates"]
   )
   scored = slots_KC.size // shares["candidates"]
-  query_block = min(query_block, max(SCORES // scored, 1))
+  query_block = min(query_block, max(scores // scored, 1))
   local = -(-len(relevant_QR) // shares["queries"])
   number = -(-local // query_block)
   block = -(-local // number)

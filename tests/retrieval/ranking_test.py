@@ -159,11 +159,9 @@ def test_padding_and_absent_languages_count_nothing():
   ).sum()
 
 
-def lowered(case, X, mesh, *, split="queries", query_block, chunk):
+def lowered(case, X, mesh, *, split="queries", most):
   q_QD, c_ND, relevant_QR, language_N = case
-  arrays, sizes = ranking._plan(
-    relevant_QR, language_N, X, mesh, split, query_block, chunk
-  )
+  arrays, sizes = ranking._plan(relevant_QR, language_N, X, mesh, split, most)
   return ranking._counts.lower(
     q_QD,
     c_ND,
@@ -177,9 +175,8 @@ def lowered(case, X, mesh, *, split="queries", query_block, chunk):
 
 
 @pytest.mark.parametrize("split", ranking.SPLITS)
-def test_no_queries_by_candidates_array_is_compiled(split, monkeypatch):
+def test_no_queries_by_candidates_array_is_compiled(split):
   Q, N, D, R, X = 4096, 8192, 16, 3, 2
-  monkeypatch.setattr(ranking, "SCORES", 2**19)
   case = (
     np.zeros((Q, D), np.float32),
     np.zeros((N, D), np.float32),
@@ -187,7 +184,7 @@ def test_no_queries_by_candidates_array_is_compiled(split, monkeypatch):
     np.zeros(N, np.int32),
   )
   compiled = lowered(
-    case, X, eight_devices(), split=split, query_block=4096, chunk=256
+    case, X, eight_devices(), split=split, most=(4096, 256, 2**19)
   ).compile()
   shapes = re.findall(r"\b(?:f32|s32|u32|pred)\[([\d,]+)\]", compiled.as_text())
   largest = max(np.prod([int(n) for n in s.split(",")]) for s in shapes)
@@ -204,8 +201,7 @@ def test_the_program_has_one_matrix_product(split):
     3,
     eight_devices(),
     split=split,
-    query_block=16,
-    chunk=64,
+    most=(16, 64, 2**24),
   ).as_text()
   assert text.count("dot_general") == 1
   assert "HIGHEST" in text
