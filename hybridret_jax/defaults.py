@@ -91,6 +91,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.loss.matryoshka_dims = ()
   config.loss.block_size = 4096
 
+  config.distillation = ml_collections.ConfigDict()
+  # Of the distance from targets in what is minimised; 0 is off.
+  config.distillation.share = 0.0
+  # What the start's vectors of the texts are made into: "own", "centred" or
+  # "group" (training.distillation.targets).
+  config.distillation.targets = "group"
+
   config.optimizer = ml_collections.ConfigDict()  # training.optimizer.make
   config.optimizer.learning_rate = 3e-5
   config.optimizer.schedule = "linear"

@@ -29,7 +29,7 @@ from hybridret_jax.parallel import mesh
 from hybridret_jax.reporting import trackers
 from hybridret_jax.retrieval import evaluation, metrics
 from hybridret_jax.retrieval.tasks import copies, xquad_r
-from hybridret_jax.training import loss, optimizer
+from hybridret_jax.training import distillation, loss, optimizer
 
 # Sections that are handed on as keyword arguments, and to what.
 _HANDED_ON = {
@@ -83,6 +83,7 @@ _NOT_NEGATIVE = (
 _SHARES = (
   "batches.alpha",
   "batches.parallel_share",
+  "distillation.share",
   "model.start_share",
   "validation.share",
   "optimizer.final_share",
@@ -195,6 +196,11 @@ def _numbers(config) -> Iterator[str]:
       f"loss.alignment_weight is {config.loss.alignment_weight}, but no pair"
       " carries a parallel query; set batches.parallel_share above 0"
     )
+  if config.distillation.share and config.model.init == model.SCRATCH:
+    yield (
+      f"distillation.share is {config.distillation.share}, but a model from"
+      " scratch has no vectors to be drawn to; set it to 0 or give model.init"
+    )
   if config.optimizer.warmup_steps > config.train.steps:
     yield (
       f"optimizer.warmup_steps {config.optimizer.warmup_steps} is more than"
@@ -213,6 +219,7 @@ def _choices(config) -> Iterator[str]:
     ("model.dtype", ("float32", "bfloat16", "float64")),
     ("loss.directions", loss.DIRECTIONS),
     ("loss.same_group", loss.SAME_GROUP),
+    ("distillation.targets", distillation.TARGETS),
     ("optimizer.schedule", optimizer.SCHEDULES),
     ("evaluation.candidates", xquad_r.CANDIDATES),
     ("evaluation.identical_candidates", copies.CHOICES),

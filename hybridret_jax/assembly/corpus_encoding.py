@@ -18,8 +18,11 @@ from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import store as stores
 
 _LOG = logging.getLogger(__name__)
-# Settings of an encoder that its vectors do not follow from.
-_TRAINING_ONLY = ("dropout", "attention_dropout", "remat")
+# Settings of an encoder that its vectors do not follow from, but for last bits.
+_LEFT_OUT = (
+  *("dropout", "attention_dropout", "remat"),
+  *("narrow_products", "unrolled"),
+)
 
 
 def encode(
@@ -104,7 +107,7 @@ def fingerprint(
     "pooling": module.pooling,
     "projection": module.projection,
     "projection_hidden": module.projection_hidden,
-    "encoder": {k: v for k, v in shape.items() if k not in _TRAINING_ONLY},
+    "encoder": {k: v for k, v in shape.items() if k not in _LEFT_OUT},
   }
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import pathlib
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -173,12 +173,30 @@ def _side(
   if side == "passage":
     texts, contexts = task.candidate_texts, task.candidate_context
   name = "queries" if side == "query" else "candidates"
+  return kept_vectors(
+    texts,
+    encode_texts,
+    params,
+    side=side,
+    cache=cache,
+    name=f"{task.name} {name}",
+    contexts=contexts,
+  )
+
+
+def kept_vectors(
+  texts: Sequence[str],
+  encode_texts: encoding.TextEncoder,
+  params: Any,
+  *,
+  side: str,
+  cache: pathlib.Path | None,
+  name: str,
+  contexts: Sequence[str] | None = None,
+) -> list[np.ndarray] | store.Shards:
+  """The vectors of texts in shards, kept in a cache as `encode` says."""
   if cache is None:
-    return [
-      encode_texts(
-        params, texts, side, contexts=contexts, name=f"{task.name} {name}"
-      )
-    ]
+    return [encode_texts(params, texts, side, contexts=contexts, name=name)]
   encoded_by = corpus_encoding.fingerprint(encode_texts, params, side)
   items = zip(texts, contexts or [""] * len(texts), strict=True)
   key = hashlib.sha256(
@@ -204,11 +222,7 @@ def _side(
     if jax.process_count() > 1 or len(texts) > IN_MEMORY:
       raise
     caching.say(cache, error.strerror or str(error))
-  return [
-    encode_texts(
-      params, texts, side, contexts=contexts, name=f"{task.name} {name}"
-    )
-  ]
+  return [encode_texts(params, texts, side, contexts=contexts, name=name)]
 
 
 def encode_known(

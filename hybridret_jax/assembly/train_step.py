@@ -74,12 +74,15 @@ def make(
     specs=slices.parameter_specs(shardings.params),
     temperature=temperature,
     loss=loss,
+    distilled=config.distillation.share,
   )
   whole = meshes.replicated(mesh)
   batch = {"rows": meshes.rows_sharding(mesh)}
   batch |= dict.fromkeys(objective.LABELS, whole)
   if config.batches.parallel_share > 0:
     batch["parallel"] = whole
+  if config.distillation.share:
+    batch |= dict.fromkeys(objective.TARGETS, whole)
   step = jax.jit(
     functools.partial(
       steps.train_step,

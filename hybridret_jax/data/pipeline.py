@@ -13,7 +13,11 @@ from hybridret_jax.data import shapes as row_shapes
 KINDS = ("monolingual", "cross_lingual", "mixed")
 SIDES = ("query", "passage")
 ARRAYS = 5  # Of a tier: packing.Packed.arrays.
-AROUND = ("group", "text", "negative_group", "negative_text")  # Of a batch.
+# Of a batch.
+AROUND = (
+  *("group", "text", "negative_group", "negative_text"),
+  *("query_row", "passage_row"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Batch:
     negative_group: the group of the batch that has a hard negative among its
       passages, [B, K]; -1 where there is none.
     negative_text: identity of each hard negative, [B, K].
+    query_row: row of the corpus that gives each pair its query, [B].
+    passage_row: row that gives its passage, [B].
     parallel: which pairs carry a parallel query, bool [B].
     tokens: tokens of text in the whole batch.
     slots: tokens that its rows could hold.
@@ -74,6 +80,8 @@ class Batch:
   text: np.ndarray
   negative_group: np.ndarray
   negative_text: np.ndarray
+  query_row: np.ndarray
+  passage_row: np.ndarray
   parallel: np.ndarray
   tokens: int
   slots: int
@@ -262,6 +270,8 @@ def build_batch(
     text=labels.texts(plan.passage_row),
     negative_group=labels.negative_groups(plan.negative_text, plan.group),
     negative_text=labels.negative_texts(plan.negative_text),
+    query_row=np.asarray(plan.query_row, np.int32),
+    passage_row=np.asarray(plan.passage_row, np.int32),
     parallel=plan.parallel_row >= 0,
     tokens=sum(int(np.sum(tier.segments_RL > 0)) for tier in tiers),
     slots=sum(tier.ids_RL.size for tier in tiers),

@@ -204,6 +204,7 @@ def compile_step(
   )
   packed = rows(config, texts, slices=meshes.slices(mesh))
   size = config.batches.batch_size
+  width = made.projection or made.encoder.hidden_size
   batch = {
     "rows": packed,
     **dict.fromkeys(
@@ -214,6 +215,10 @@ def compile_step(
       jax.ShapeDtypeStruct((size, config.batches.negatives), jnp.int32),
     ),
     "parallel": jax.ShapeDtypeStruct((size,), jnp.bool),
+    **dict.fromkeys(
+      ("query_target", "passage_target"),
+      jax.ShapeDtypeStruct((size, width), jnp.float32),
+    ),
   }
   batch = {name: batch[name] for name in step.batch_shardings}
   begun = time.perf_counter()

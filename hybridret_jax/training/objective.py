@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from hybridret_jax.parallel import collectives
+from hybridret_jax.training import distillation
 from hybridret_jax.training import loss as losses
 from hybridret_jax.training import state as states
 
@@ -17,6 +18,8 @@ from hybridret_jax.training import state as states
 Embed = Callable[[Any, Any, jax.Array], dict[str, jax.Array]]
 # What a batch holds of its pairs, [B], and of their hard negatives, [B, K].
 LABELS = ("group", "text", "negative_group", "negative_text")
+# What its queries and positives are drawn to, [B, D].
+TARGETS = ("query_target", "passage_target")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +32,8 @@ class Objective:
     specs: of the parameters, `slices.parameter_specs`.
     temperature: τ, unless the state learns it.
     loss: other settings of `loss.contrastive`.
+    distilled: share of `distillation.distance` in what is minimised; the rest
+      is the contrastive loss's.
   """
 
   embed: Embed
@@ -36,6 +41,7 @@ class Objective:
   specs: Any
   temperature: float
   loss: dict[str, Any]
+  distilled: float = 0.0
 
   def __call__(
     self, params: Any, batch: dict[str, Any], key: jax.Array
@@ -47,7 +53,8 @@ class Objective:
       batch: {"rows": by pack a tuple of tiers, split over the slices; "group"
         and "text" of each pair, [B]; "negative_group" and "negative_text" of
         its hard negatives, [B, K]; "parallel": which pairs carry a parallel
-        query, [B]}; all but the rows whole on every device. See
+        query, [B]; where there is distillation, "query_target" and
+        "passage_target", [B, D]}; all but the rows whole on every device. See
         `loss.Vectors`.
       key: of dropout.
     """
@@ -65,13 +72,27 @@ class Objective:
     params = self.slices.gather_parameters(params, self.specs)
     parts = self.embed(params["model"], rows, key)
     tau = states.temperature(params, self.temperature)
+    drawn_to = {name: around[name] for name in TARGETS if name in around}
+    labels = {key: x for key, x in around.items() if key not in drawn_to}
+    vectors = self._vectors(parts, **labels)
     value, metrics = losses.contrastive(
-      self._vectors(parts, **around),
+      vectors,
       temperature=tau,
       gather=self.slices.gather,
       total=self.slices.total,
       **self.loss,
     )
+    if self.distilled:
+      extra = -labels["group"].shape[0] % self.slices.count
+      away = distillation.distance(
+        vectors,
+        *(
+          self.slices.own_share(_pad(drawn_to[name], extra)) for name in TARGETS
+        ),
+        total=self.slices.total,
+      )
+      metrics["distillation"] = away
+      value = (1 - self.distilled) * value + self.distilled * away
     if "log_scale" in params["loss"]:
       # The same on every slice; the mean says so to the compiler.
       tau = self.slices.total(tau) / self.slices.count

@@ -12,6 +12,7 @@ import ml_collections
 from hybridret_jax import run as runs
 from hybridret_jax.assembly import (
   binding,
+  distilling,
   judging,
   own_settings,
   run_folder,
@@ -93,6 +94,7 @@ def _train(config, workdir, inputs) -> None:
     prepared = train_step.make(
       config, made, mesh, shortest=data.layout.shortest
     )
+    drawn_to = _targets(run, data.corpus)
     state = prepared.create(made.pretrained(seed=config.seed))
     validate = _validator(run, data.held)
   total, every = config.train.steps, config.train
@@ -161,7 +163,7 @@ def _train(config, workdir, inputs) -> None:
       steps_meter.go_on(notes.get(_WINDOW, {}))
       for batch in steps_meter.timed(batches):
         done = batch.step + 1
-        arrays = _on_devices(batch, prepared)
+        arrays = _on_devices(batch, prepared, drawn_to)
         state, metrics = prepared.step(state, arrays)
         steps_meter.add(
           done,
@@ -272,9 +274,29 @@ def _due(done: int, every: int, total: int) -> bool:
   return done == total or bool(every) and done % every == 0
 
 
-def _on_devices(batch, prepared):
+def _targets(run: runs.Run, corpus: sources.Corpus):
+  """What texts are drawn to; None without distillation."""
+  if not run.config.distillation.share:
+    return None
+  start = run.model.start(seed=run.config.seed)
+  return distilling.make(
+    run.config,
+    corpus,
+    run.encode_texts,
+    jax.device_put(start, meshes.replicated(run.mesh)),
+    cache=judging.cache_folder(run.config),
+  )
+
+
+def _on_devices(batch, prepared, drawn_to):
+  given = {
+    name: getattr(batch, name, None) for name in prepared.batch_shardings
+  }
+  if drawn_to is not None:
+    given["query_target"] = drawn_to.query[batch.query_row]
+    given["passage_target"] = drawn_to.passage[batch.passage_row]
   return {
-    name: hosts.to_global(getattr(batch, name), sharding)
+    name: hosts.to_global(given[name], sharding)
     for name, sharding in prepared.batch_shardings.items()
   }
 

@@ -14,6 +14,7 @@ _CACHED = (
   "::test_equals_the_plain_step_with_dropout_on[{}-3]"
 )
 _LOSS = "tests/training/loss_test.py::"
+_DISTILLED = "tests/training/distillation_test.py::"
 
 MUTATIONS = (
   Mutation(
@@ -106,6 +107,29 @@ MUTATIONS = (
     tests=(
       f"{_LOSS}test_what_is_known_of_texts_is_left_out[one_way-mask]",
       _CHUNKED,
+    ),
+  ),
+  Mutation(
+    name="targets_of_other_pairs",
+    bug="Pairs of the second slice on are drawn to the first slice's targets.",
+    known_from="",
+    file=_OBJECTIVE,
+    old="          self.slices.own_share(_pad(drawn_to[name], extra))\n",
+    new="          self.slices.varying(drawn_to[name][: len(vectors.q_bD)])\n",
+    tests=(
+      f"{_DISTILLED}test_the_objective_mixes_the_distance_in[16-layout1]",
+    ),
+  ),
+  Mutation(
+    name="targets_by_language_only",
+    bug="The mean of a group is that of its neighbours in the file.",
+    known_from="",
+    file="hybridret_jax/training/distillation.py",
+    old="  np.add.at(sum_GD, place_R, own_RD)\n",
+    new="  np.add.at(sum_GD, np.sort(place_R), own_RD)\n",
+    tests=(
+      f"{_DISTILLED}test_translations_have_one_target_as_far_out"
+      "_as_a_single_text",
     ),
   ),
   Mutation(

@@ -184,6 +184,7 @@ def make_objective(
   chunk_tokens=0,
   temperature=0.1,
   size=BATCH,
+  distilled=0.0,
   **loss,
 ):
   slices = collectives.Slices(mesh)
@@ -200,6 +201,7 @@ def make_objective(
     specs=slices.parameter_specs(shardings.params),
     temperature=temperature,
     loss=loss,
+    distilled=distilled,
   )
 
 

@@ -1,0 +1,95 @@
+"""Drawing vectors to those of a teacher, whose languages lie together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+TARGETS = ("own", "centred", "group")
+
+
+def targets(
+  z_RD: np.ndarray,
+  language_R: np.ndarray,
+  group_R: np.ndarray,
+  *,
+  kind: str,
+) -> np.ndarray:
+  """The unit vectors that texts are drawn to, of one side of some rows.
+
+  Args:
+    z_RD: the teacher's unit vectors of the rows' texts.
+    language_R: of each row.
+    group_R: of each row; rows of a group are translations of one another.
+    kind: "own", the teacher's vectors; "centred", those with the mean of their
+      language moved to the mean of all languages' means (as language means are
+      subtracted: Libovický et al., arXiv 1911.03310); "group", of these the
+      mean over each group's rows, so that translations are drawn to one
+      vector (Reimers and Gurevych, arXiv 2004.09813, draw them to the English
+      one's), made as long, from the common mean, as a row's own is on average.
+
+  Returns:
+    y_RD, float32.
+
+  Raises:
+    ValueError: unknown `kind`.
+  """
+  if kind not in TARGETS:
+    raise ValueError(f"targets {kind!r} is not one of {TARGETS}")
+  z_RD = np.asarray(z_RD, np.float32)
+  if kind == "own":
+    return z_RD
+  means = {
+    language: z_RD[language_R == language].mean(axis=0, dtype=np.float64)
+    for language in np.unique(language_R).tolist()
+  }
+  common_D = np.mean(list(means.values()), axis=0).astype(np.float32)
+  own_RD = z_RD - np.stack([means[x] for x in language_R.tolist()]).astype(
+    np.float32
+  )
+  if kind == "group":
+    own_RD = _group_means(own_RD, group_R)
+  y_RD = common_D + own_RD
+  return y_RD / np.linalg.norm(y_RD, axis=1, keepdims=True)
+
+
+def _group_means(own_RD, group_R):
+  """Each row's mean over its group; a mean of several as long as one row."""
+  _, place_R, count_G = np.unique(
+    group_R, return_inverse=True, return_counts=True
+  )
+  sum_GD = np.zeros((len(count_G), own_RD.shape[1]), np.float32)
+  np.add.at(sum_GD, place_R, own_RD)
+  mean_GD = sum_GD / count_G[:, None]
+  several_G = count_G > 1
+  if several_G.any():
+    several_R = several_G[place_R]
+    alone = np.linalg.norm(own_RD[several_R], axis=1).mean()
+    together = np.linalg.norm(mean_GD[several_G], axis=1).mean()
+    mean_GD[several_G] *= alone / max(together, 1e-12)
+  return mean_GD[place_R]
+
+
+def distance(
+  pairs: Any,
+  query_bD: jax.Array,
+  passage_bD: jax.Array,
+  *,
+  total: Callable[[Any], Any] = lambda x: x,
+) -> jax.Array:
+  """Mean squared distance of a batch's vectors from their targets.
+
+  Args:
+    pairs: `loss.Vectors` of this slice; queries and positives count alike.
+    query_bD: targets of its queries.
+    passage_bD: targets of its positives.
+    total: this slice's values -> their sums over slices.
+  """
+  square_b = (
+    jnp.sum((pairs.q_bD - query_bD) ** 2, axis=1)
+    + jnp.sum((pairs.p_bD - passage_bD) ** 2, axis=1)
+  ) / 2
+  count = total(pairs.valid_b.sum().astype(square_b.dtype))
+  return total(jnp.where(pairs.valid_b, square_b, 0).sum()) / count
