@@ -33,7 +33,7 @@ MUTATIONS = (
     bug="The scores of all queries with all candidates exist at once.",
     known_from="sentence-transformers #1715, mteb #726",
     file=_RANKING,
-    old="query_block = min(query_block, max(SCORES // scored, 1))",
+    old="query_block = min(query_block, max(scores // scored, 1))",
     new="query_block = len(relevant_QR)",
     tests=(
       "tests/retrieval/ranking_test.py"

@@ -114,8 +114,8 @@ MUTATIONS = (
     bug="Pairs of the second slice on are drawn to the first slice's targets.",
     known_from="",
     file=_OBJECTIVE,
-    old="          self.slices.own_share(_pad(drawn_to[name], extra))\n",
-    new="          self.slices.varying(drawn_to[name][: len(vectors.q_bD)])\n",
+    old="          self.slices.own_share(_pad(drawn_to[name], extra)) for",
+    new="          self.slices.varying(drawn_to[name][: len(vectors.q_bD)]) for",
     tests=(
       f"{_DISTILLED}test_the_objective_mixes_the_distance_in[16-layout1]",
     ),
