@@ -150,7 +150,8 @@ def get_config() -> ml_collections.ConfigDict:
   # out of its own rankings.
   config.evaluation.leave_out_query = False
   # trained, untrained; each also with _means_subtracted or _lir_1, _lir_2, and
-  # those with _on_training_texts (else estimated on the task's own texts).
+  # those with _on_training_texts (else estimated on the task's own texts);
+  # or smaller, _256 dimensions, _int8 or _binary candidates, _256_int8.
   config.evaluation.systems = (
     "untrained",
     "untrained_means_subtracted",

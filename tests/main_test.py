@@ -298,7 +298,8 @@ def test_all_of_the_start_is_the_start(run, tmp_path, cache):
     *SMALL,
     "--mode=evaluate",
     "--config.model.start_share=1.0",
-    "--config.evaluation.systems=('untrained', 'trained')",
+    "--config.evaluation.systems=('untrained', 'trained', 'trained_8',"
+    " 'trained_int8', 'trained_8_binary')",
     "--config.evaluation.depth=0",
     cache=cache,
   )
@@ -308,6 +309,30 @@ def test_all_of_the_start_is_the_start(run, tmp_path, cache):
   assert systems["trained"]["macro"] == systems["untrained"]["macro"]
   before = json.loads((run[0] / name).read_text())["systems"]["trained"]
   assert before["macro"] != systems["trained"]["macro"]
+  # Smaller vectors of the same encoding are other figures.
+  labels = list(systems)
+  assert labels[2:] == [
+    "trained, 8 dimensions",
+    "trained, candidates in int8",
+    "trained, 8 dimensions, candidates in binary",
+  ]
+  pools = [systems[x]["macro"]["multilingual_pool"]["map"] for x in labels[1:]]
+  assert len(set(pools)) == 4
+  assert pools[2] == pytest.approx(pools[0], abs=0.02)
+  notes = json.loads((workdir / name).read_text())["notes"]
+  assert any(
+    "Bytes of a candidate's vector" in x and "binary: 1" in x for x in notes
+  )
+  refused = command(
+    "quickstart",
+    workdir,
+    *SMALL,
+    "--mode=evaluate",
+    "--config.model.start_share=1.0",
+    "--config.evaluation.systems=('trained_4096',)",
+    cache=cache,
+  )
+  assert refused.returncode and "name fewer" in refused.stderr
 
 
 def _thin(real, folder):

@@ -300,15 +300,18 @@ def judge(
     vectors.queries, task.query_language, known and known.queries
   )
   c_ND = vectors.candidates
-  if isinstance(c_ND, store.Shards) and system.correction:
+  if isinstance(c_ND, store.Shards) and system.changes:
     raise ValueError(
-      f"{system.label}: a correction needs the candidates in memory, and"
+      f"{system.label}: this needs the candidates in memory, and"
       f" {task.name} has {task.num_candidates:,}; leave it out of"
       " evaluation.systems"
     )
   if not isinstance(c_ND, store.Shards):
     c_ND = system.apply(
-      c_ND, task.candidate_language, known and known.candidates
+      c_ND,
+      task.candidate_language,
+      known and known.candidates,
+      side="candidate",
     )
   judged = evaluation.judge(task, q_QD, c_ND, mesh=mesh, seen=seen, depth=depth)
   if depth and task.query_cluster is not None:

@@ -22,7 +22,7 @@ from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.parallel import hosts
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import training_log
-from hybridret_jax.retrieval import evaluation
+from hybridret_jax.retrieval import evaluation, small_vectors
 from hybridret_jax.retrieval.tasks import task as task_lib
 
 _LOG = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ def evaluate(
   run = runs.Run.to_judge(config, workdir, inputs)
   specs = tasks.distinct(run.config, run.config.evaluation.tasks)
   wanted = _wanted(run)
+  _check_widths(run, wanted)
   on_training_texts = any(system.on_training_texts for system in wanted)
   whole = (
     tasks.HELD_OUT in run.config.evaluation.tasks
@@ -176,6 +177,8 @@ def _evaluation(run, spec, task, found, seconds) -> judged.Evaluation:
   if any(label.startswith(runs.TRAINED) for label in found):
     _, best_step = run.parameters(runs.TRAINED)
   notes = list(made.notes)
+  width = _width(run)
+  notes += _sizes(width, _wanted(run))
   if spec == run.config.validation.task:
     notes.append("The checkpoint was chosen on this very task.")
   return judged.Evaluation(
@@ -184,7 +187,7 @@ def _evaluation(run, spec, task, found, seconds) -> judged.Evaluation:
     model={
       "init": str(settings["model"]["init"]),
       "pooling": made.module.pooling,
-      "dimension": made.module.projection or made.module.encoder.hidden_size,
+      "dimension": width,
       "training_languages": list(training_data.languages(run.config)),
       "best_step": best_step,
     },
@@ -192,6 +195,35 @@ def _evaluation(run, spec, task, found, seconds) -> judged.Evaluation:
     notes=tuple(notes),
     seconds=seconds,
   )
+
+
+def _width(run: runs.Run) -> int:
+  module = run.model.module
+  return module.projection or module.encoder.hidden_size
+
+
+def _check_widths(run: runs.Run, wanted: list[systems.System]) -> None:
+  """Before anything is encoded."""
+  for system in wanted:
+    if system.dims >= _width(run):
+      raise ValueError(
+        f"evaluation.systems names {system.name!r}, but vectors have"
+        f" {_width(run)} dimensions; name fewer, or leave the number out"
+      )
+
+
+def _sizes(width: int, wanted: list[systems.System]) -> list[str]:
+  """What a candidate takes, where some system makes vectors small."""
+  small = [system for system in wanted if system.dims or system.stored]
+  if not small:
+    return []
+  sizes = {
+    system.label: small_vectors.bytes_of(system.dims or width, system.stored)
+    for system in small
+  }
+  told = "; ".join(f"{label}: {size:,}" for label, size in sizes.items())
+  whole = small_vectors.bytes_of(width)
+  return [f"Bytes of a candidate's vector: {whole:,} whole; {told}."]
 
 
 def _wanted(run: runs.Run) -> list[systems.System]:

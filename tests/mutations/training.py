@@ -115,7 +115,8 @@ MUTATIONS = (
     known_from="",
     file=_OBJECTIVE,
     old="          self.slices.own_share(_pad(drawn_to[name], extra)) for",
-    new="          self.slices.varying(drawn_to[name][: len(vectors.q_bD)]) for",
+    new="          self.slices.varying(drawn_to[name][: len(vectors.q_bD)])"
+    " for",
     tests=(
       f"{_DISTILLED}test_the_objective_mixes_the_distance_in[16-layout1]",
     ),
