@@ -313,7 +313,7 @@ class Retriever(mteb_encoder.Encoder):
         *made.notes,
         f"Its vocabulary was cut from {made.module.encoder.vocab_size:,} to"
         f" {len(kept):,} tokens, those of the texts it is meant for; of these"
-        " every one has the same vector as before.",
+        " every one has the same tokens as before.",
       ),
     )
     params = jax.tree.map(np.asarray, hosts.whole(self._params))

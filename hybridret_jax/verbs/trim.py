@@ -20,7 +20,7 @@ from hybridret_jax.retrieval import corpora
 Path = str | os.PathLike
 _LOG = logging.getLogger(__name__)
 _COMPARED = 512  # Texts whose vectors are compared.
-_COSINE = 1 - 1e-6
+_AGREEMENT = 1e-6  # Of each number of a vector.
 
 
 def trim(
@@ -78,11 +78,12 @@ def trim(
   }
   _LOG.info(
     "%s: %d of %d tokens, %.1fM of %.1fM parameters; %d texts have the same"
-    " tokens.",
+    " tokens, and %d of them were seen to have the same vectors.",
     folder,
     *(found["tokens"][x] for x in ("after", "before")),
     *(found["parameters"][x] / 1e6 for x in ("after", "before")),
     count,
+    min(count, _COMPARED),
   )
   return found
 
@@ -93,10 +94,10 @@ def _compare(one, other, texts, count) -> None:
   some = [text for i, text in enumerate(texts) if i % every == 0][:_COMPARED]
   for encode in ("encode_queries", "encode_passages"):
     a, b = (getattr(x, encode)(some) for x in (one, other))
-    least = float(np.einsum("nd,nd->n", a, b).min())
-    if least < _COSINE:
+    apart = float(np.abs(a - b).max())
+    if not apart <= _AGREEMENT:
       raise ValueError(
-        f"a text has another vector after cutting (cosine {least}); please"
+        f"a text has another vector after cutting ({apart:.1e} apart); please"
         " report it"
       )
 

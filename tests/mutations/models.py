@@ -4,6 +4,15 @@ from tests.mutations.mutation import Mutation
 
 MUTATIONS = (
   Mutation(
+    name="table_cut_at_its_end",
+    bug="A cut vocabulary gets the first rows of the table, not its own.",
+    known_from="",
+    file="hybridret_jax/retriever.py",
+    old="cut[: len(kept)] = table[kept]",
+    new="cut[: len(kept)] = table[: len(kept)]",
+    tests=("tests/verbs/trim_test.py::test_the_vectors_are_the_same",),
+  ),
+  Mutation(
     name="last_token_pooled",
     bug="A text's vector is its last token's state, whatever was trained.",
     known_from="Tevatron's JAX encoder",
