@@ -119,7 +119,8 @@ def rewritten(words: Sequence[str]) -> list[str]:
   path of its file.
 
   Raises:
-    Usage: the first word is neither flag nor verb, or contradicts --mode.
+    Usage: the first word is neither flag nor verb, or contradicts --mode; or
+      a setting is given and no config.
     Fault: --config names neither a file nor a shipped config.
   """
   words = list(words)
@@ -132,12 +133,15 @@ def rewritten(words: Sequence[str]) -> list[str]:
     if verb not in VERBS:
       near = fields.suggestion(verb, VERBS)
       raise Usage(f"{verb!r} is no verb{near}; there are {', '.join(VERBS)}")
-  found, take = [], False
+  found, take, has_config, setting = [], False, False, ""
   for number, word in enumerate(words):
     if word == "--":
       found += words[number:]
       break
     flag = _FLAG.fullmatch(word)
+    if flag and flag[1] == "config":
+      has_config |= not flag[2]
+      setting = setting or (flag[2] and word.partition("=")[0]) or ""
     if take:
       word, take = shipped.find(word), False
     elif flag and not flag[2] and flag[1] == "config":
@@ -150,6 +154,12 @@ def rewritten(words: Sequence[str]) -> list[str]:
         f"{verb} and {word} both say what to do; leave one of them out"
       )
     found.append(word)
+  if setting and not has_config:
+    raise Usage(
+      f"{setting}: it changes a setting of --config, which is missing; give"
+      " --config=NAME (of a run, the one that it was trained with), or leave"
+      " the setting out"
+    )
   if verb and verb != RUN:
     found.insert(0, f"--mode={verb}")
   return found

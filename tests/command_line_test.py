@@ -155,3 +155,17 @@ def test_a_wrong_line_is_told_in_one(arguments, said, tmp_path):
   assert done.returncode == 1 and not done.stdout
   assert said in done.stderr
   assert done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+  "words",
+  [
+    ["evaluate", "--workdir=w", "--config.seed=3"],
+    ["--mode=export", "--workdir=w", "--config.export.folder", "x"],
+  ],
+)
+def test_a_setting_without_a_config_is_named(words):
+  with pytest.raises(command_line.Usage, match=r"--config\.\w+.*is missing"):
+    command_line.rewritten(words)
+  for config in (["--config=quickstart"], ["--config", "quickstart"]):
+    command_line.rewritten([*words, *config])
