@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that an accelerator is asked for, on a machine with one GPU or TPU:
 #   bash benchmarks/accelerator.sh OUT [full|toy] [PART ...]
-# needs the package, and for the comparisons transformers, torch and
+# needs the package, and for the comparisons (on GPUs) transformers, torch and
 # sentence-transformers, of the Python that $PYTHON names; no network. Parts:
 #   attention inputs peer_e5_small peer_xlmr_base texts_e5_small
 #   texts_xlmr_base train_e5_small train_xlmr_base train_xlmr_large
@@ -73,7 +73,9 @@ for name in "${trained[@]}"; do
     "$out" --size="$size"
 done
 for name in "${models[@]}"; do
-  part "profile_$name" "$python" -m benchmarks.accelerator.run \
+  # Graphs of kernels would hide what is in them.
+  part "profile_$name" env XLA_FLAGS=--xla_gpu_enable_command_buffer= \
+    "$python" -m benchmarks.accelerator.run \
     "profile:$name" "$out" --size="$size"
 done
 part scores "$python" -m benchmarks.accelerator.run scores "$out" --size="$size"

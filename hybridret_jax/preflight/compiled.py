@@ -6,6 +6,7 @@ import math
 import pathlib
 import re
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from hybridret_jax.data import tokenizer as tokenizers
 from hybridret_jax.models import dual_encoder, encoder, known_shapes
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.preflight import program, topologies
-from hybridret_jax.training import grad_cache
+from hybridret_jax.training import grad_cache, objective
 
 _ARRAYS = 4  # Of a tier that are [R, L], beside the rows' numbers.
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -118,6 +119,17 @@ def module(config: ml_collections.ConfigDict) -> dual_encoder.DualEncoder:
   )
 
 
+def shape_only(made: dual_encoder.DualEncoder) -> model.Model:
+  """A model for a train step, which has no use of a tokenizer or a folder."""
+  return model.Model(
+    module=made,
+    tokenizer=None,  # pyright: ignore
+    tokenizer_folder=None,  # pyright: ignore
+    folder=None,
+    init=functools.partial(model._init, made),
+  )
+
+
 def rows(
   config: ml_collections.ConfigDict, texts: Texts, *, slices: int
 ) -> dict[str, tuple[tuple[jax.ShapeDtypeStruct, ...], ...]]:
@@ -191,14 +203,7 @@ def compile_step(
   made = module(config)
   step = train_step.make(
     config,
-    # A step has no use of a tokenizer, nor of a folder.
-    model.Model(
-      module=made,
-      tokenizer=None,  # pyright: ignore
-      tokenizer_folder=None,  # pyright: ignore
-      folder=None,
-      init=functools.partial(model._init, made),
-    ),
+    shape_only(made),
     mesh,
     shortest=texts.shortest,
   )
@@ -216,7 +221,7 @@ def compile_step(
     ),
     "parallel": jax.ShapeDtypeStruct((size,), jnp.bool),
     **dict.fromkeys(
-      ("query_target", "passage_target"),
+      objective.TARGETS,
       jax.ShapeDtypeStruct((size, width), jnp.float32),
     ),
   }
@@ -232,7 +237,7 @@ def compile_step(
     if not needed:
       raise
   else:
-    memory = _memory(compiled.memory_analysis())
+    memory = memory_of(compiled.memory_analysis())
     needed = memory.total
     collectives = program.collectives(compiled.as_text())
   return Compiled(
@@ -264,7 +269,8 @@ def needed_bytes(message: str) -> int:
   return 0
 
 
-def _memory(found):
+def memory_of(found: Any) -> Memory:
+  """What `jax.stages.Compiled.memory_analysis` found."""
   return Memory(
     arguments=found.argument_size_in_bytes,
     outputs=found.output_size_in_bytes,

@@ -41,14 +41,12 @@ def targets(
   z_RD = np.asarray(z_RD, np.float32)
   if kind == "own":
     return z_RD
-  means = {
-    language: z_RD[language_R == language].mean(axis=0, dtype=np.float64)
-    for language in np.unique(language_R).tolist()
-  }
-  common_D = np.mean(list(means.values()), axis=0).astype(np.float32)
-  own_RD = z_RD - np.stack([means[x] for x in language_R.tolist()]).astype(
-    np.float32
+  languages, place_R = np.unique(language_R, return_inverse=True)
+  means_XD = np.array(
+    [z_RD[language_R == x].mean(axis=0, dtype=np.float64) for x in languages]
   )
+  common_D = means_XD.mean(axis=0).astype(np.float32)
+  own_RD = z_RD - means_XD.astype(np.float32)[place_R]
   if kind == "group":
     own_RD = _group_means(own_RD, group_R)
   y_RD = common_D + own_RD
