@@ -97,6 +97,7 @@ def get_config() -> ml_collections.ConfigDict:
   # What the start's vectors of the texts are made into: "own", "centred" or
   # "group" (training.distillation.targets).
   config.distillation.targets = "group"
+  config.distillation.group_share = 1.0  # Of the group in "group"; 0: own.
 
   config.optimizer = ml_collections.ConfigDict()  # training.optimizer.make
   config.optimizer.learning_rate = 3e-5

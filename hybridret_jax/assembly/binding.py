@@ -37,7 +37,7 @@ _TABLE = {
     "model": "dropout attention_dropout",
     "loss": "temperature learnable_temperature directions same_group"
     " hard_negative_weight alignment_weight matryoshka_dims block_size",
-    "distillation": "share targets",
+    "distillation": "share targets group_share",
     "optimizer": "learning_rate schedule warmup_steps final_share weight_decay"
     " clip_norm b1 b2 eps layer_decay frozen",
     "train": "steps chunk_tokens evaluate_every patience",

@@ -84,6 +84,7 @@ _SHARES = (
   "batches.alpha",
   "batches.parallel_share",
   "distillation.share",
+  "distillation.group_share",
   "model.start_share",
   "validation.share",
   "optimizer.final_share",

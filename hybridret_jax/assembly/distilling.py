@@ -68,6 +68,7 @@ def make(
       corpus.language_row[there],
       corpus.group_row[there],
       kind=config.distillation.targets,
+      group_share=config.distillation.group_share,
     )
     found[side] = y_rD
   return Targets(**found)

@@ -16,6 +16,7 @@ def targets(
   group_R: np.ndarray,
   *,
   kind: str,
+  group_share: float = 1.0,
 ) -> np.ndarray:
   """The unit vectors that texts are drawn to, of one side of some rows.
 
@@ -29,15 +30,19 @@ def targets(
       mean over each group's rows, so that translations are drawn to one
       vector (Reimers and Gurevych, arXiv 2004.09813, draw them to the English
       one's), made as long, from the common mean, as a row's own is on average.
+    group_share: of "group": the target lies so far of the way from a row's own
+      centred vector to that mean.
 
   Returns:
     y_RD, float32.
 
   Raises:
-    ValueError: unknown `kind`.
+    ValueError: unknown `kind`, or a share that is not in 0…1.
   """
   if kind not in TARGETS:
     raise ValueError(f"targets {kind!r} is not one of {TARGETS}")
+  if not 0 <= group_share <= 1:
+    raise ValueError(f"group_share {group_share} is not in 0…1")
   z_RD = np.asarray(z_RD, np.float32)
   if kind == "own":
     return z_RD
@@ -48,7 +53,8 @@ def targets(
   common_D = means_XD.mean(axis=0).astype(np.float32)
   own_RD = z_RD - means_XD.astype(np.float32)[place_R]
   if kind == "group":
-    own_RD = _group_means(own_RD, group_R)
+    mean_RD = _group_means(own_RD, group_R)
+    own_RD = own_RD + group_share * (mean_RD - own_RD)
   y_RD = common_D + own_RD
   return y_RD / np.linalg.norm(y_RD, axis=1, keepdims=True)
 

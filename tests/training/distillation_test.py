@@ -74,6 +74,23 @@ def test_translations_have_one_target_as_far_out_as_a_single_text():
   )
 
 
+def test_a_target_lies_between_the_own_vector_and_the_groups():
+  z_RD, language_R, group_R = planted(noise=1.0)
+
+  def made(kind, **share):
+    return distillation.targets(z_RD, language_R, group_R, kind=kind, **share)
+
+  own_RD, group_RD = made("centred"), made("group")
+  np.testing.assert_array_equal(made("group", group_share=1.0), group_RD)
+  np.testing.assert_allclose(made("group", group_share=0.0), own_RD, atol=1e-6)
+  between_RD = made("group", group_share=0.5)
+  cosine_R = np.sum(own_RD * group_RD, axis=1)
+  for end_RD in (own_RD, group_RD):
+    assert np.all(np.sum(between_RD * end_RD, axis=1) > cosine_R)
+  with pytest.raises(ValueError, match="group_share 2 is not in"):
+    made("group", group_share=2)
+
+
 def test_unknown_targets_are_refused():
   with pytest.raises(ValueError, match="'english' is not one of"):
     distillation.targets(*planted(0.1), kind="english")
