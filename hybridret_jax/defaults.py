@@ -99,6 +99,12 @@ def get_config() -> ml_collections.ConfigDict:
   config.distillation.targets = "group"
   config.distillation.group_share = 1.0  # Of the group in "group"; 0: own.
 
+  config.lora = ml_collections.ConfigDict()  # training.lora.Settings
+  config.lora.rank = 0  # 0: the encoder itself learns.
+  config.lora.alpha = 16.0
+  config.lora.dropout = 0.0
+  config.lora.targets = ("query", "value")
+
   config.optimizer = ml_collections.ConfigDict()  # training.optimizer.make
   config.optimizer.learning_rate = 3e-5
   config.optimizer.schedule = "linear"
@@ -110,7 +116,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.optimizer.b2 = 0.999
   config.optimizer.eps = 1e-8
   config.optimizer.layer_decay = 1.0  # 1: all layers learn at one rate.
-  config.optimizer.frozen = ()  # Out of embeddings, tokens, layers:N.
+  # Out of embeddings, tokens, layers:N, encoder.
+  config.optimizer.frozen = ()
 
   config.train = ml_collections.ConfigDict()
   config.train.steps = 1000
@@ -189,5 +196,6 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.export = ml_collections.ConfigDict()
   config.export.folder = "export"  # In the run's folder.
+  config.export.adapter = False  # Of lora: a folder for PEFT in it, adapter/.
   config.export.cosine = 0.99999  # Least agreement of the loaded-back model.
   return config.lock()

@@ -67,6 +67,7 @@ class Retriever(mteb_encoder.Encoder):
     languages: Sequence[str] = (),
     workdir: pathlib.Path | None = None,
     step: int | None = None,
+    adapters: Any = None,
   ):
     """Puts together what `load` and `of_run` have made."""
     self.prefixes = dict(made.prefixes)
@@ -77,6 +78,7 @@ class Retriever(mteb_encoder.Encoder):
     self.step = step
     self.notes = made.notes
     self._config, self._made, self._params = config, made, params
+    self._adapters = adapters
     self._encode_texts, self._workdir = encode_texts, workdir
 
   @classmethod
@@ -145,6 +147,7 @@ class Retriever(mteb_encoder.Encoder):
       languages=languages.distinct(run.config.data.languages, "data.languages"),
       workdir=run.workdir,
       step=step,
+      adapters=run.adapters() if run.config.export.adapter else None,
     )
 
   @functools.cached_property
@@ -256,10 +259,14 @@ class Retriever(mteb_encoder.Encoder):
     longest = max(self.lengths.values())
     asked = probes.make(self._made.tokenizer, longest)
     expected = probes.embed(self._encode_texts, self._params, asked)
-    params = hosts.whole(self._params)
+    params, adapters = hosts.whole(self._params), None
+    if self._adapters is not None:
+      adapters = hosts.whole(self._adapters)
     if hosts.is_first():
       with writing.replacing_folder(target) as folder:
         exported.write(self._made, params, folder)
+        if adapters is not None:
+          exported.write_adapters(self._made, adapters, folder, self._config)
         exported.check(folder, self._config, asked, expected)
         card = self._card()
         for tower in exported.towers(folder).values():

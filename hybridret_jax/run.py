@@ -152,6 +152,14 @@ class Run:
     params = self.model.start(seed=self.config.seed)
     return jax.device_put(params, meshes.replicated(self.mesh)), None
 
+  def adapters(self) -> Any:
+    """The best checkpoint's low-rank adapters, on the mesh.
+
+    Raises:
+      ValueError: there is no checkpoint.
+    """
+    return trained.adapters(self.config, self.model, self.mesh, self.workdir)
+
   @functools.cached_property
   def encode_texts(self) -> encoding.TextEncoder:
     """What encodes texts, with parameters."""

@@ -38,6 +38,7 @@ _TABLE = {
     "loss": "temperature learnable_temperature directions same_group"
     " hard_negative_weight alignment_weight matryoshka_dims block_size",
     "distillation": "share targets group_share",
+    "lora": "rank alpha dropout targets",
     "optimizer": "learning_rate schedule warmup_steps final_share weight_decay"
     " clip_norm b1 b2 eps layer_decay frozen",
     "train": "steps chunk_tokens evaluate_every patience",
@@ -54,7 +55,7 @@ _TABLE = {
     "mining": "candidates number first_rank last_rank share margin"
     " near_duplicate",
     "mesh": "data fsdp tensor",
-    "export": "folder cosine",
+    "export": "folder cosine adapter",
     "tracking": "trackers project name",
   },
 }

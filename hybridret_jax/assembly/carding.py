@@ -41,7 +41,7 @@ def of_run(
       languages=languages.distinct(data["languages"], "data.languages"),
       lengths={side: data[f"{side}_length"] for side in ("query", "passage")},
       sources=_sources(workdir, data["sources"]),
-      settings={key: settings[key] for key in _OF_TRAINING},
+      settings={key: settings[key] for key in _told(settings)},
       start="" if init == model.SCRATCH else _hub_id(init) or _name(init),
     ),
     base_model=_hub_id(init),
@@ -64,6 +64,12 @@ def of_folder(
     base_model=_hub_id(init),
     notes=made.notes,
   )
+
+
+def _told(settings) -> tuple[str, ...]:
+  """Sections of a run that its card tells of."""
+  adapted = settings.get("lora", {}).get("rank")
+  return (*_OF_TRAINING, *(("lora",) if adapted else ()))
 
 
 def _dimension(made: model.Model) -> int:

@@ -29,13 +29,14 @@ from hybridret_jax.parallel import mesh
 from hybridret_jax.reporting import trackers
 from hybridret_jax.retrieval import evaluation, metrics
 from hybridret_jax.retrieval.tasks import copies, xquad_r
-from hybridret_jax.training import distillation, loss, optimizer
+from hybridret_jax.training import distillation, lora, loss, optimizer
 
 # Sections that are handed on as keyword arguments, and to what.
 _HANDED_ON = {
   "batches": composer.Composer,
   "packing": pipeline.plan_layout,
   "loss": loss.contrastive,
+  "lora": lora.Settings,
   "optimizer": optimizer.make,
   "mining": mining.Settings,
   "mesh": mesh.make,
@@ -231,6 +232,7 @@ def _choices(config) -> Iterator[str]:
     optimizer.make(total_steps=1, frozen=config.optimizer.frozen)
   except ValueError as error:
     yield f"optimizer.{error}"
+  yield from _adapters(config)
   try:
     mining.Settings(**config.mining)
   except (TypeError, ValueError) as error:
@@ -255,6 +257,27 @@ def _choices(config) -> Iterator[str]:
     training_data.languages(config)
   except ValueError as error:
     yield str(error)
+
+
+def _adapters(config) -> Iterator[str]:
+  """What is wrong with LoRA's settings, the encoder apart."""
+  try:
+    settings = lora.Settings(**config.lora)
+  except (TypeError, ValueError) as error:
+    yield f"lora.{error}"
+    return
+  if settings.rank and config.model.init == model.SCRATCH:
+    yield (
+      f"lora.rank is {settings.rank}, but a model from scratch has nothing to"
+      " adapt; set it to 0 or give model.init"
+    )
+  if config.export.adapter and not settings.rank:
+    yield "export.adapter is True, but lora.rank is 0: there is no adapter"
+  if config.export.adapter and config.train.average_decay:
+    yield (
+      "export.adapter is True, but what train.average_decay averages is the"
+      " whole model, which no adapter of that rank gives; set one of them off"
+    )
 
 
 def _lengths(config) -> Iterator[str]:
@@ -325,6 +348,18 @@ def _model(config) -> Iterator[str]:
     try:
       made = model.make(config)
       made.check_weights()
+      if config.export.adapter and made.module.heads:
+        yield (
+          "export.adapter is True, but the model's dense layers"
+          f" ({', '.join(made.module.heads)}) learn beside the adapters, and no"
+          " adapter folder holds them; set it to False"
+        )
+      if config.lora.rank:
+        adapters = lora.Settings(**config.lora)
+        jax.eval_shape(
+          lambda key: lora.start(made.init(key), adapters, key),
+          jax.random.key(0),
+        )
     except (ValueError, FileNotFoundError) as error:
       yield f"model.init: {error}"
       return

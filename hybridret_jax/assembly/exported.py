@@ -11,9 +11,11 @@ import ml_collections
 import numpy as np
 
 from hybridret_jax.assembly import judging, model, probes, settled
+from hybridret_jax.models import adapter_folder
 from hybridret_jax.models import folder as folders
 from hybridret_jax.parallel import mesh as meshes
 
+ADAPTER = "adapter"
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,6 +40,38 @@ def write(made: model.Model, params: Any, folder: pathlib.Path) -> None:
       max_lengths=made.lengths,
       pad_id=made.tokenizer.pad_id,
       lower_case=made.tokenizer.lower_case,
+    )
+
+
+def write_adapters(
+  made: model.Model,
+  adapters: Any,
+  folder: pathlib.Path,
+  config: ml_collections.ConfigDict,
+) -> None:
+  """Writes what was learnt beside the start, as a folder for PEFT.
+
+  It is adapter/ in the folder of each tower.
+
+  Args:
+    made: the model.
+    adapters: `lora.start`'s tree, numpy.
+    folder: that `write` wrote.
+    config: of the run: its lora, its start and the start's share.
+  """
+  init = pathlib.Path(config.model.init)
+  base = init.absolute().name if init.exists() else str(init)
+  for name, tower in adapters.items():
+    place = (folder if made.module.tied else folder / name) / ADAPTER
+    place.mkdir()
+    adapter_folder.write(
+      place,
+      tower["encoder"]["layers"],
+      made.module.encoder,
+      alpha=config.lora.alpha,
+      dropout=config.lora.dropout,
+      base=base,
+      share=1 - config.model.start_share,
     )
 
 

@@ -14,7 +14,7 @@ from hybridret_jax.assembly import model
 from hybridret_jax.models import dual_encoder
 from hybridret_jax.parallel import collectives
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.training import grad_cache, objective, optimizer
+from hybridret_jax.training import grad_cache, lora, objective, optimizer
 from hybridret_jax.training import state as states
 from hybridret_jax.training import step as steps
 
@@ -75,6 +75,7 @@ def make(
     temperature=temperature,
     loss=loss,
     distilled=config.distillation.share,
+    lora=adapters(config),
   )
   whole = meshes.replicated(mesh)
   batch = {"rows": meshes.rows_sharding(mesh)}
@@ -90,7 +91,7 @@ def make(
       tx=tx,
       rate=rate,
       seed=config.seed,
-      frozen=tuple(config.optimizer.frozen),
+      frozen=_frozen(config),
       average_decay=config.train.average_decay,
     ),
     in_shardings=(shardings, batch),
@@ -110,7 +111,8 @@ def transformation(
   config: ml_collections.ConfigDict,
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
   """The optimizer of a config and its learning rate by step."""
-  return optimizer.make(**config.optimizer, total_steps=config.train.steps)
+  settings = dict(config.optimizer) | {"frozen": _frozen(config)}
+  return optimizer.make(**settings, total_steps=config.train.steps)
 
 
 def state_settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -119,7 +121,24 @@ def state_settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
   return {
     "learnable_temperature": config.loss.temperature if learnt else None,
     "averaged": bool(config.train.average_decay),
+    "lora": adapters(config),
   }
+
+
+def adapters(config: ml_collections.ConfigDict) -> lora.Settings | None:
+  """Of a config; None where the encoder itself learns.
+
+  Raises:
+    ValueError: as `lora.Settings`.
+  """
+  settings = lora.Settings(**config.lora)
+  return settings if settings.rank else None
+
+
+def _frozen(config) -> tuple[str, ...]:
+  """What does not learn: with adapters, nothing that is under them."""
+  under = (optimizer.ENCODER,) if adapters(config) else ()
+  return (*config.optimizer.frozen, *under)
 
 
 def pair_embedder(

@@ -34,6 +34,31 @@ def parameters(
   Raises:
     ValueError: the run has no checkpoint.
   """
+  state = _best(config, made, mesh, workdir)
+  params = states.judged(state, train_step.adapters(config))
+  if config.model.start_share:
+    start = jax.device_put(
+      made.start(seed=config.seed), meshes.replicated(mesh)
+    )
+    params = _mixed(params, start, config.model.start_share)
+  return params, int(state.step)
+
+
+def adapters(
+  config: ml_collections.ConfigDict,
+  made: model.Model,
+  mesh: Mesh,
+  workdir: pathlib.Path,
+) -> Any:
+  """The best checkpoint's low-rank adapters, see `lora.start`, on the mesh.
+
+  Raises:
+    ValueError: as `parameters`.
+  """
+  return _best(config, made, mesh, workdir).params["lora"]
+
+
+def _best(config, made, mesh, workdir) -> states.TrainState:
   tx, _ = train_step.transformation(config)
   layout = states.abstract(
     made.init, tx, mesh, **train_step.state_settings(config)
@@ -44,14 +69,7 @@ def parameters(
     raise ValueError(
       f"{workdir}: no checkpoint; run --mode=train with this --workdir first"
     )
-  state = states.TrainState(**found[0])
-  params = states.judged(state)
-  if config.model.start_share:
-    start = jax.device_put(
-      made.start(seed=config.seed), meshes.replicated(mesh)
-    )
-    params = _mixed(params, start, config.model.start_share)
-  return params, int(state.step)
+  return states.TrainState(**found[0])
 
 
 @jax.jit

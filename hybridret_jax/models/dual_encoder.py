@@ -83,6 +83,16 @@ class DualEncoder(nn.Module):
       z_ND = self(rows, num_texts=num_texts, side=side)
     return z_ND
 
+  @property
+  def heads(self) -> list[str]:
+    """Names of the dense layers after the pooling."""
+    there = {
+      "dense": self.pooling == "cls_dense_tanh",
+      "projection_hidden": self.projection_hidden,
+      "projection": self.projection,
+    }
+    return [name for name, is_there in there.items() if is_there]
+
   @nn.nowrap
   def tower(self, side):
     """Name of the tower that embeds a side."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from hybridret_jax.parallel import collectives
 from hybridret_jax.training import distillation
+from hybridret_jax.training import lora as adapters
 from hybridret_jax.training import loss as losses
 from hybridret_jax.training import state as states
 
@@ -20,6 +21,7 @@ Embed = Callable[[Any, Any, jax.Array], dict[str, jax.Array]]
 LABELS = ("group", "text", "negative_group", "negative_text")
 # What its queries and positives are drawn to, [B, D].
 TARGETS = ("query_target", "passage_target")
+_ADAPTERS = 1 << 20  # Their dropout's key is the step's with this folded in.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,6 +36,7 @@ class Objective:
     loss: other settings of `loss.contrastive`.
     distilled: share of `distillation.distance` in what is minimised; the rest
       is the contrastive loss's.
+    lora: of the state's adapters, if it has any.
   """
 
   embed: Embed
@@ -42,6 +45,7 @@ class Objective:
   temperature: float
   loss: dict[str, Any]
   distilled: float = 0.0
+  lora: adapters.Settings | None = None
 
   def __call__(
     self, params: Any, batch: dict[str, Any], key: jax.Array
@@ -70,7 +74,8 @@ class Objective:
 
   def _of_slice(self, params, rows, around, key):
     params = self.slices.gather_parameters(params, self.specs)
-    parts = self.embed(params["model"], rows, key)
+    model = adapters.of(params, self.lora, jax.random.fold_in(key, _ADAPTERS))
+    parts = self.embed(model, rows, key)
     tau = states.temperature(params, self.temperature)
     drawn_to = {name: around[name] for name in TARGETS if name in around}
     labels = {key: x for key, x in around.items() if key not in drawn_to}

@@ -9,7 +9,8 @@ import numpy as np
 import optax
 
 SCHEDULES = ("linear", "cosine", "constant")
-FROZEN = ("embeddings", "tokens", "layers:N")
+FROZEN = ("embeddings", "tokens", "layers:N", "encoder")
+ENCODER = "encoder"
 _EMBEDDINGS = ("tokens", "positions", "types", "norm")
 
 
@@ -82,7 +83,8 @@ def frozen_leaves(params: Any, frozen: Sequence[str]) -> Any:
       answered by one bool in the place of its box.
     frozen: names out of `FROZEN`: "embeddings" (tokens, positions, types and
       the norm above them), "tokens" (the token table alone), "layers:N" (the
-      lowest N layers). Each holds for every tower.
+      lowest N layers), "encoder" (all but heads, the temperature and
+      adapters). Each holds for every tower.
 
   Raises:
     ValueError: an unknown name, more layers than there are, or nothing left
@@ -99,6 +101,8 @@ def frozen_leaves(params: Any, frozen: Sequence[str]) -> Any:
 
   def freezes(path, _):
     tower, part = _place(path)
+    if ENCODER in frozen and part and tower[:1] != ("lora",):
+      return True
     return part in parts or (part == "layers" and lowest == depths.get(tower))
 
   # Boxes of axis names are pytrees: a mask inside them would leave the moments'
@@ -135,6 +139,8 @@ def _parse(frozen: Sequence[str]) -> tuple[frozenset[str], int]:
   parts, lowest = set(), 0
   for name in frozen:
     kind, _, count = name.partition(":")
+    if name == ENCODER:
+      continue
     if name == "embeddings":
       parts.update(_EMBEDDINGS)
     elif name == "tokens":

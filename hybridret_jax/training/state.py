@@ -12,6 +12,10 @@ from jax.sharding import Mesh
 
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.training import average as averages
+from hybridret_jax.training import lora as adapters
+
+
+_ADAPTERS = 1  # Their key is the model's with this folded in.
 
 
 @flax.struct.dataclass
@@ -20,9 +24,10 @@ class TrainState:
 
   Attributes:
     step: steps done.
-    params: {"model": the dual encoder's, "loss": {} or {"log_scale"}}.
+    params: {"model": the dual encoder's, "loss": {} or {"log_scale"}, and
+      where it is adapted "lora": see `lora.start`}.
     opt_state: the optimizer's, sharded like the parameters.
-    average: moving average of the model's parameters, or None.
+    average: moving average of the model's parameters, adapters merged, or None.
   """
 
   step: jax.Array
@@ -38,9 +43,10 @@ def abstract(
   *,
   learnable_temperature: float | None = None,
   averaged: bool = False,
+  lora: adapters.Settings | None = None,
 ) -> TrainState:
   """Shapes of a state with their shardings; nothing is computed."""
-  init = _init(init_model, tx, learnable_temperature, averaged)
+  init = _init(init_model, tx, learnable_temperature, averaged, lora)
   boxed = jax.eval_shape(init, jax.random.key(0))
   return jax.tree.map(
     lambda x, sharding: jax.ShapeDtypeStruct(
@@ -60,6 +66,7 @@ def create(
   pretrained: Any = None,
   learnable_temperature: float | None = None,
   averaged: bool = False,
+  lora: adapters.Settings | None = None,
 ) -> tuple[TrainState, Any]:
   """A fresh state and its shardings.
 
@@ -71,8 +78,9 @@ def create(
     pretrained: parameters of the model that replace the drawn ones.
     learnable_temperature: its first value, if it is to be learnt.
     averaged: whether the state keeps an average of the parameters.
+    lora: adapters beside the encoder's kernels, or None.
   """
-  init = _init(init_model, tx, learnable_temperature, averaged)
+  init = _init(init_model, tx, learnable_temperature, averaged, lora)
   key = jax.random.key(seed)
   shardings = meshes.tree_shardings(jax.eval_shape(init, key), mesh)
   with meshes.use(mesh):
@@ -95,9 +103,18 @@ def saved(state: TrainState) -> dict[str, Any]:
   return {key: x for key, x in vars(state).items() if x is not None}
 
 
-def judged(state: TrainState) -> Any:
-  """The model's parameters that are evaluated and shipped."""
-  return state.params["model"] if state.average is None else state.average
+def judged(state: TrainState, lora: adapters.Settings | None = None) -> Any:
+  """The model's parameters that are evaluated and shipped, adapters merged.
+
+  Args:
+    state: of `create` or after steps.
+    lora: as of `create`.
+  """
+  if state.average is not None:
+    return state.average
+  if "lora" not in state.params:
+    return state.params["model"]
+  return _merged(state.params, lora)
 
 
 def temperature(params: Any, fixed: float) -> jax.Array | float:
@@ -107,12 +124,18 @@ def temperature(params: Any, fixed: float) -> jax.Array | float:
   return jnp.exp(-jnp.minimum(params["loss"]["log_scale"], jnp.log(100.0)))
 
 
-def _init(init_model, tx, learnable_temperature, averaged):
+_merged = jax.jit(adapters.of, static_argnums=1)
+
+
+def _init(init_model, tx, learnable_temperature, averaged, lora):
   def init(key):
     loss = {}
     if learnable_temperature is not None:
       loss["log_scale"] = jnp.log(1 / jnp.float32(learnable_temperature))
     params = {"model": init_model(key), "loss": loss}
+    if lora is not None:
+      own = jax.random.fold_in(key, _ADAPTERS)
+      params["lora"] = adapters.start(params["model"], lora, own)
     return TrainState(
       jnp.zeros((), jnp.int32),
       params,

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import optax
 
-from hybridret_jax.training import average, optimizer
+from hybridret_jax.training import average, lora, optimizer
 from hybridret_jax.training import objective as objectives
 from hybridret_jax.training import state as states
 
@@ -57,7 +57,10 @@ def train_step(
   averaged = state.average
   if averaged is not None:
     averaged = average.update(
-      averaged, params["model"], decay=average_decay, step=state.step
+      averaged,
+      lora.of(params, objective.lora),
+      decay=average_decay,
+      step=state.step,
     )
   next_state = states.TrainState(
     step=state.step + 1,

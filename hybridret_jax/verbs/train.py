@@ -1,6 +1,7 @@
 """Trains a dual encoder with hybrid batches: the loop, top to bottom."""
 
 import dataclasses
+import functools
 import logging
 import pathlib
 import signal
@@ -97,6 +98,7 @@ def _train(config, workdir, inputs) -> None:
     drawn_to = _targets(run, data.corpus)
     state = prepared.create(made.pretrained(seed=config.seed))
     validate = _validator(run, data.held)
+    judged = functools.partial(states.judged, lora=train_step.adapters(config))
   total, every = config.train.steps, config.train
   label = loss.label(config.loss.same_group)
   with (
@@ -132,7 +134,7 @@ def _train(config, workdir, inputs) -> None:
       is_new = start == 0 or notes.get(_UNJUDGED)
       if validate and every.evaluate_every and is_new:
         with told.interruptible():
-          figure, found = validate(states.judged(state))
+          figure, found = validate(judged(state))
         log.write(start, found)
         if start:
           best = best.after(figure)
@@ -196,7 +198,7 @@ def _train(config, workdir, inputs) -> None:
           steps_meter.settle()
           try:
             with told.interruptible():
-              figure, found = validate(states.judged(state))
+              figure, found = validate(judged(state))
           except told.ToldToEnd:
             unjudged = {_UNJUDGED: True}
           else:

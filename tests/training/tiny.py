@@ -185,6 +185,7 @@ def make_objective(
   temperature=0.1,
   size=BATCH,
   distilled=0.0,
+  lora=None,
   **loss,
 ):
   slices = collectives.Slices(mesh)
@@ -202,13 +203,23 @@ def make_objective(
     temperature=temperature,
     loss=loss,
     distilled=distilled,
+    lora=lora,
   )
 
 
 def setup(
-  mesh, model, *, learnable=None, tx=None, frozen=(), average=0.0, **settings
+  mesh,
+  model,
+  *,
+  learnable=None,
+  tx=None,
+  frozen=(),
+  average=0.0,
+  lora=None,
+  **settings,
 ):
   """(state, step function) on a mesh."""
+  frozen = (*frozen, optimizer.ENCODER) if lora else frozen
   made, rate = optimizer.make(
     total_steps=50,
     learning_rate=1e-3,
@@ -224,11 +235,12 @@ def setup(
     seed=0,
     learnable_temperature=learnable,
     averaged=bool(average),
+    lora=lora,
   )
   train_step = jit(
     functools.partial(
       step.train_step,
-      objective=make_objective(mesh, model, shardings, **settings),
+      objective=make_objective(mesh, model, shardings, lora=lora, **settings),
       tx=tx,
       rate=rate,
       seed=0,
