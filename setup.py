@@ -107,6 +107,6 @@ setuptools.setup(
       "mkdocstrings[python]>=0.29,<2",
     ],
     # Checks an export with the library that will load it.
-    "export": ["sentence-transformers>=6,<7", "torch>=2.6,<3"],
+    "export": ["peft>=0.17,<1", "sentence-transformers>=6,<7", "torch>=2.6,<3"],
   },
 )

@@ -106,6 +106,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.lora.targets = ("query", "value")
 
   config.optimizer = ml_collections.ConfigDict()  # training.optimizer.make
+  config.optimizer.name = "adamw"  # training.update_rules.NAMES
   config.optimizer.learning_rate = 3e-5
   config.optimizer.schedule = "linear"
   config.optimizer.warmup_steps = 0

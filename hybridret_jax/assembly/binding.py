@@ -39,8 +39,8 @@ _TABLE = {
     " hard_negative_weight alignment_weight matryoshka_dims block_size",
     "distillation": "share targets group_share",
     "lora": "rank alpha dropout targets",
-    "optimizer": "learning_rate schedule warmup_steps final_share weight_decay"
-    " clip_norm b1 b2 eps layer_decay frozen",
+    "optimizer": "name learning_rate schedule warmup_steps final_share"
+    " weight_decay clip_norm b1 b2 eps layer_decay frozen",
     "train": "steps chunk_tokens evaluate_every patience",
     "validation": "task figure also share max_blocks seed",
   },

@@ -229,7 +229,11 @@ def _choices(config) -> Iterator[str]:
     if _at(config, key) not in allowed:
       yield f"{key} is {_at(config, key)!r}; choose from {', '.join(allowed)}"
   try:
-    optimizer.make(total_steps=1, frozen=config.optimizer.frozen)
+    optimizer.make(
+      total_steps=1,
+      frozen=config.optimizer.frozen,
+      **{key: config.optimizer[key] for key in ("name", "b1", "b2", "eps")},
+    )
   except ValueError as error:
     yield f"optimizer.{error}"
   yield from _adapters(config)

@@ -111,7 +111,8 @@ def transformation(
   config: ml_collections.ConfigDict,
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
   """The optimizer of a config and its learning rate by step."""
-  settings = dict(config.optimizer) | {"frozen": _frozen(config)}
+  settings: dict[str, Any] = dict(config.optimizer)
+  settings["frozen"] = _frozen(config)
   return optimizer.make(**settings, total_steps=config.train.steps)
 
 

@@ -1,4 +1,4 @@
-"""AdamW: its schedule, clipping, what decays, how fast layers learn."""
+"""The optimizer: schedule, clipping, what decays, how fast layers learn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+
+from hybridret_jax.training import update_rules
 
 SCHEDULES = ("linear", "cosine", "constant")
 FROZEN = ("embeddings", "tokens", "layers:N", "encoder")
@@ -17,6 +19,7 @@ _EMBEDDINGS = ("tokens", "positions", "types", "norm")
 def make(
   *,
   total_steps: int,
+  name: str = "adamw",
   learning_rate: float = 3e-5,
   schedule: str = "linear",
   warmup_steps: int = 0,
@@ -31,11 +34,12 @@ def make(
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
   """The optimizer and its learning rate by step, that of the top layer.
 
-  A step clips by the global norm of what learns, updates AdamW's moments, adds
-  the decay, and multiplies by the rate and the layer's share of it.
+  A step clips by the global norm of what learns, updates by the rule, adds the
+  decay, and multiplies by the rate and the layer's share of it.
 
   Args:
     total_steps: step at which the schedule ends.
+    name: of the rule, see `update_rules.make`.
     learning_rate: peak rate, reached after `warmup_steps`.
     schedule: how the rate falls after warm-up: "linear", "cosine" or
       "constant".
@@ -44,9 +48,9 @@ def make(
     weight_decay: decoupled decay of kernels and tables; biases, norms and the
       temperature are left alone (Loshchilov and Hutter, arXiv 1711.05101).
     clip_norm: global gradient norm above which gradients shrink; 0 is off.
-    b1: decay of the first moment.
-    b2: decay of the second moment.
-    eps: added to the root of the second moment.
+    b1: decay of AdamW's first moment.
+    b2: decay of its second moment.
+    eps: added to the root of that.
     layer_decay: d: of n layers, layer l (0 is the lowest) learns at the rate
       times d^(n-1-l), embeddings and the norm above them at d^n, heads and the
       temperature at the rate itself; the decay shrinks with it (discriminative
@@ -54,7 +58,8 @@ def make(
     frozen: what does not learn; see `frozen_leaves`.
 
   Raises:
-    ValueError: an unknown schedule, a warm-up longer than the run, a layer
+    ValueError: an unknown rule or schedule, a setting that the rule does not
+      have, a warm-up longer than the run, a layer
       decay out of range, or an unknown name in `frozen`; `init` raises as
       `frozen_leaves` does.
   """
@@ -63,8 +68,15 @@ def make(
   )
   steps = [_clip(clip_norm)] if clip_norm else []
   steps.append(
-    optax.adamw(
-      rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay, mask=_decays
+    update_rules.make(
+      name,
+      rate,
+      weight_decay=weight_decay,
+      decays=_decays,
+      is_matrix=_is_matrix,
+      b1=b1,
+      b2=b2,
+      eps=eps,
     )
   )
   return optax.chain(*_by_part(steps, layer_decay, frozen)), rate
@@ -265,6 +277,12 @@ def _place(path) -> tuple[tuple[str, ...], str | None]:
     return (), None
   at = names.index("encoder")
   return names[:at], names[at + 1]
+
+
+def _is_matrix(path) -> bool:
+  """Whether a parameter is a kernel of an encoder's stacked layers."""
+  names = [getattr(entry, "key", None) for entry in path]
+  return _place(path)[1] == "layers" and "kernel" in names
 
 
 def _decays(params: Any) -> Any:

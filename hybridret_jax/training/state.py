@@ -14,7 +14,6 @@ from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.training import average as averages
 from hybridret_jax.training import lora as adapters
 
-
 _ADAPTERS = 1  # Their key is the model's with this folded in.
 
 
@@ -139,8 +138,28 @@ def _init(init_model, tx, learnable_temperature, averaged, lora):
     return TrainState(
       jnp.zeros((), jnp.int32),
       params,
-      tx.init(params),
+      _fitted(tx.init(params)),
       averages.start(params["model"]) if averaged else None,
     )
 
   return init
+
+
+def _fitted(opt_state):
+  """A new state whose axis names are those of what it holds.
+
+  What is not shaped as its parameter, such as a kernel's row of moments, has
+  the parameter's names still; it is small, and every device has it whole.
+  """
+
+  def fit(leaf):
+    if not isinstance(leaf, nn.Partitioned):
+      return leaf
+    value: Any = leaf.value
+    if value.ndim == len(leaf.names) and value.shape != (1,):
+      return leaf
+    return leaf.replace(names=(None,) * value.ndim)
+
+  return jax.tree.map(
+    fit, opt_state, is_leaf=lambda node: isinstance(node, nn.Partitioned)
+  )

@@ -134,6 +134,30 @@ MUTATIONS = (
     ),
   ),
   Mutation(
+    name="adapters_merged_without_their_scale",
+    bug="What adapters add counts once, whatever alpha and rank are.",
+    known_from="",
+    file="hybridret_jax/training/lora.py",
+    old="      return node.astype(change.dtype) + settings.scale * change\n",
+    new="      return node.astype(change.dtype) + change\n",
+    tests=(
+      "tests/training/lora_test.py::test_what_is_added_is_the_scaled_product",
+    ),
+  ),
+  Mutation(
+    name="adapter_in_its_neighbours_place",
+    bug="In a packed tensor the adapter of the query stands where the value's"
+    " is.",
+    known_from="",
+    file="hybridret_jax/models/adapter_folder.py",
+    old="    rows = slice(own.part * width, (own.part + 1) * width)\n",
+    new="    rows = slice(number * width, (number + 1) * width)\n",
+    tests=(
+      "tests/models/adapter_folder_test.py::test_what_is_written_is_what_is"
+      "_merged",
+    ),
+  ),
+  Mutation(
     name="temperature_ignored",
     bug="The loss is computed at a temperature of 1.",
     known_from="Tevatron's gradient caching",
