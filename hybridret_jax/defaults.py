@@ -56,6 +56,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.model = ml_collections.ConfigDict()
   # A Hugging Face folder, a hub id, or "scratch".
   config.model.init = config_dict.placeholder(str)
+  # Branch, tag or commit of a hub id; None is its main branch.
+  config.model.revision = config_dict.placeholder(str)
   # A tokenizer's folder; empty: the model's own; "train": of the corpus.
   config.model.tokenizer = ""
   config.model.tokenizer_size = 8000  # Of a trained one.

@@ -83,7 +83,12 @@ class Retriever(mteb_encoder.Encoder):
 
   @classmethod
   def load(
-    cls, path: str | os.PathLike, *, dtype: str = "float32", cache: str = ""
+    cls,
+    path: str | os.PathLike,
+    *,
+    dtype: str = "float32",
+    cache: str = "",
+    revision: str | None = None,
   ) -> Self:
     """The retriever that lies in a folder, or on the hub.
 
@@ -97,6 +102,7 @@ class Retriever(mteb_encoder.Encoder):
       dtype: that the encoder computes in: "float32", or "bfloat16", which is
         faster where devices have it. Vectors are float32 all the same.
       cache: folder of cached tokens; empty caches none.
+      revision: branch, tag or commit of a hub id; None is its main branch.
 
     Raises:
       Fault: a folder, a file or a statement in it that cannot be used.
@@ -106,6 +112,12 @@ class Retriever(mteb_encoder.Encoder):
         "dtype", f"{dtype!r} is unknown", f"use one of {', '.join(DTYPES)}"
       )
     place = pathlib.Path(path).expanduser()
+    if revision and place.is_dir():
+      raise faults.Fault(
+        "revision",
+        f"{revision!r} is given, but {path} is a folder here",
+        "leave it out, or give OWNER/NAME",
+      )
     config = defaults.get_config()
     if places.is_run(place):
       config = own_settings.recorded(config, place)
@@ -115,6 +127,7 @@ class Retriever(mteb_encoder.Encoder):
     config = _computing_in(dtype, config)
     with config.unlocked():
       config.model.init = os.fspath(path)
+      config.model.revision = revision
     config = settled.of(config)
     mesh = meshes.make()
     made = model.make(config)

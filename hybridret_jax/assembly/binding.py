@@ -48,6 +48,7 @@ _TABLE = {
   COMPUTING: {"model": "remat attention"},
   TODAY: {
     "": "cache",
+    "model": "revision",
     "data": "folder",
     "evaluation": "tasks candidates identical_candidates leave_out_query"
     " systems depth run_depth examples figures"

@@ -333,6 +333,14 @@ def _model(config) -> Iterator[str]:
   if init is None:
     yield "model.init is not set; give a Hugging Face folder or a hub id"
     return
+  if config.model.revision and (
+    init == model.SCRATCH or pathlib.Path(init).expanduser().is_dir()
+  ):
+    yield (
+      f"model.revision is {config.model.revision!r}, but model.init {init!r} is"
+      " not of the hub; take it away, or give OWNER/NAME"
+    )
+    return
   if init == model.SCRATCH:
     if not config.model.tokenizer:
       yield (

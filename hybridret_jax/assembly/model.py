@@ -121,13 +121,16 @@ def make(
       position_offset=0,
     )
   else:
-    folder = huggingface.resolve(wanted.init)
+    folder = huggingface.resolve(wanted.init, wanted.revision)
     said = stated.read(folder)
     shape = huggingface.read_config(folder, **changes)
     text_tokenizer, place = _tokenizer(wanted.tokenizer, folder, shape, said)
   notes = settled.notes(config, said)
   for note in notes:
     _LOG.warning("%s", note)
+  commit = huggingface.commit(folder) if folder else None
+  if commit:
+    notes += (f"{wanted.init} was taken at commit {commit} of the hub.",)
   module = dual_encoder.DualEncoder(
     encoder=shape,
     pooling=wanted.pooling,

@@ -48,15 +48,18 @@ def filled(
   """
   if not holds_run(workdir):
     return config
-  now = binding.flat(settings(config))
-  return _with(
-    config,
-    {
-      key: value
-      for key, value in _flat_record(workdir).items()
-      if now.get(key) is None and binding.kind(key) == binding.VECTORS
-    },
-  )
+  before, now = _flat_record(workdir), binding.flat(settings(config))
+  found = {
+    key: value
+    for key, value in before.items()
+    if now.get(key) is None and binding.kind(key) == binding.VECTORS
+  }
+  if now["model.revision"] is None and before["model.init"] in (
+    now["model.init"],
+    found.get("model.init"),
+  ):
+    found["model.revision"] = before.get("model.revision")
+  return _with(config, found)
 
 
 def bound(
@@ -240,7 +243,9 @@ def _start_files(workdir, settings) -> dict[str, str]:
   place = settings["model.init"]
   if place in (None, model.SCRATCH):
     return {}
-  return run_record.start_of(huggingface.resolve(place))
+  return run_record.start_of(
+    huggingface.resolve(place, settings.get("model.revision"))
+  )
 
 
 def _tokenizer_files(workdir, settings) -> dict[str, str]:
@@ -251,7 +256,9 @@ def _tokenizer_files(workdir, settings) -> dict[str, str]:
     return run_record.tokenizer_of(pathlib.Path(place).expanduser())
   if settings["model.init"] in (None, model.SCRATCH):
     return {}
-  return run_record.tokenizer_of(huggingface.resolve(settings["model.init"]))
+  return run_record.tokenizer_of(
+    huggingface.resolve(settings["model.init"], settings.get("model.revision"))
+  )
 
 
 def _steps_done(workdir) -> int:

@@ -44,7 +44,7 @@ def of(
   if all(_at(config, key) is not None for key in DEFAULTS):
     return config
   said, longest = stated.Stated(), None
-  folder = _folder(config.model.init, download)
+  folder = _folder(config.model.init, config.model.revision, download)
   if folder is not None:
     said = stated.read(folder)
     longest = huggingface.read_config(folder).max_length
@@ -130,13 +130,15 @@ def _said(said):
   return values
 
 
-def _folder(init: str | None, download: bool) -> pathlib.Path | None:
+def _folder(
+  init: str | None, revision: str | None, download: bool
+) -> pathlib.Path | None:
   if init is None or init == SCRATCH:
     return None
   folder = pathlib.Path(init).expanduser()
   if folder.is_dir():
     return folder
-  return huggingface.resolve(init) if download else None
+  return huggingface.resolve(init, revision) if download else None
 
 
 def _at(config, dotted):

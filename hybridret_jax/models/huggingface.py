@@ -34,8 +34,13 @@ def is_hub_id(name: str) -> bool:
   return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None
 
 
-def resolve(name: str) -> pathlib.Path:
+def resolve(name: str, revision: str | None = None) -> pathlib.Path:
   """The local folder of a model: `name` itself, or a download from the hub.
+
+  Args:
+    name: a folder, or OWNER/MODEL.
+    revision: branch, tag or commit of the hub's; None is its main branch. A
+      folder has none.
 
   Raises:
     ValueError: no such folder, and no model of this id can be had.
@@ -47,15 +52,25 @@ def resolve(name: str) -> pathlib.Path:
     raise ValueError(f"model {name!r}: no such folder, and no hub id either")
   try:
     return pathlib.Path(
-      huggingface_hub.snapshot_download(name, allow_patterns=list(_HUB_FILES))
+      huggingface_hub.snapshot_download(
+        name, revision=revision, allow_patterns=list(_HUB_FILES)
+      )
     )
   except (OSError, huggingface_hub.errors.HfHubHTTPError) as error:
+    pinned = f" at revision {revision!r}" if revision else ""
     raise ValueError(
       f"model {name!r} is no local folder and could not be had from the hub"
-      f" ({type(error).__name__}); without a network, copy the model's folder"
+      f"{pinned} ({type(error).__name__}); without a network, copy the model's folder"
       " (config.json, model.safetensors, tokenizer.json) to this machine and"
       " give its path"
     ) from error
+
+
+def commit(folder: pathlib.Path) -> str | None:
+  """The hub's commit that a folder of its cache holds; None of other folders."""
+  if folder.parent.name != "snapshots" or "--" not in folder.parent.parent.name:
+    return None
+  return folder.name
 
 
 def read_config(folder: pathlib.Path, **changes: Any) -> encoder.EncoderConfig:
