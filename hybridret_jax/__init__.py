@@ -2,9 +2,9 @@
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
 vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `audit`,
-`search`, `trim` and `compare` are what the commands do. A name is imported when
-it is first asked for: importing the package takes no time and asks for no
-device.
+`search`, `trim`, `convert` and `compare` are what the commands do. A name is
+imported when it is first asked for: importing the package takes no time and
+asks for no device.
 """
 
 import importlib
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
   from hybridret_jax.library import (
     audit,
     compare,
+    convert,
     encode,
     evaluate,
     export,
@@ -36,6 +37,7 @@ __all__ = [
   "Task",
   "audit",
   "compare",
+  "convert",
   "encode",
   "evaluate",
   "export",

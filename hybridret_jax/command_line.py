@@ -71,6 +71,12 @@ VERBS = {
     needs=("model", "corpus"),
     config=NONE,
   ),
+  "convert": Verb(
+    "make safetensors of a model folder that has only a pickle",
+    ("model",),
+    needs=("model",),
+    config=NONE,
+  ),
   "audit": Verb(
     "compose a run's batches again, and compare them with what it logged",
     ("steps",),

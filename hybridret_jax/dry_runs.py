@@ -16,6 +16,7 @@ from hybridret_jax.assembly import systems as system_names
 from hybridret_jax.reporting import training_log
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.training import checkpoint
+from hybridret_jax.verbs import convert
 
 
 def told(mode: str | None, **given: Any) -> str:
@@ -214,6 +215,17 @@ def _trim(model, texts, folder) -> list[str]:
   return [f"Would cut the vocabulary of {model} to {named}, into {folder}."]
 
 
+def _convert(model, folder) -> list[str]:
+  pickles = convert.found(pathlib.Path(model))
+  places.free(pathlib.Path(folder))
+  files = [
+    (pathlib.Path(place) / name).as_posix()
+    for place, names in pickles.items()
+    for name in names
+  ]
+  return [f"Would make safetensors of {', '.join(files)} of {model}, {folder}."]
+
+
 def _verify(folder) -> list[str]:
   return [f"Would read every file of {folder}, and write none."]
 
@@ -230,5 +242,6 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "audit": _audit,
   "plan": _plan,
   "trim": _trim,
+  "convert": _convert,
   "verify": _verify,
 }

@@ -320,6 +320,27 @@ def compare(
   )
 
 
+def convert(model: Path, folder: Path) -> dict[str, Any]:
+  """Writes a model whose weights are a pickle as one with safetensors.
+
+  The pickle is read in a process of its own that runs nothing of it.
+
+  Args:
+    model: a folder with pytorch_model.bin, or its shards.
+    folder: of the converted model; missing or empty.
+
+  Returns:
+    `tensors`: how many; `left_out`: files that were not taken.
+
+  Raises:
+    Fault: a file holds more than tensors, torch is not installed, there is
+      nothing to convert, or the folder is not free.
+  """
+  from hybridret_jax.verbs import convert as converting
+
+  return converting.convert(pathlib.Path(model), pathlib.Path(folder))
+
+
 def trim(
   model: retriever.Retriever | Path, texts: Iterable[str], folder: Path
 ) -> dict[str, Any]:

@@ -110,9 +110,8 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
     made = library.mine(**given)
     if hosts.is_first():
       print("\n".join(map(str, made)))
-  elif mode in ("encode", "trim"):
-    does = library.encode if mode == "encode" else library.trim
-    counts = does(**given)
+  elif mode in ("encode", "trim", "convert"):
+    counts = getattr(library, mode)(**given)
     if hosts.is_first():
       print("\n".join(f"{what}: {found}" for what, found in counts.items()))
   else:
@@ -144,6 +143,8 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
       "out": workdir,
       "baseline": command_flags.BASELINE.value,
     }
+  if mode == "convert":
+    return {"model": command_flags.MODEL.value, "folder": workdir}
   if mode == "trim":
     from hybridret_jax.verbs import trim
 

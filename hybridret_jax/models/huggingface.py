@@ -60,14 +60,14 @@ def resolve(name: str, revision: str | None = None) -> pathlib.Path:
     pinned = f" at revision {revision!r}" if revision else ""
     raise ValueError(
       f"model {name!r} is no local folder and could not be had from the hub"
-      f"{pinned} ({type(error).__name__}); without a network, copy the model's folder"
-      " (config.json, model.safetensors, tokenizer.json) to this machine and"
-      " give its path"
+      f"{pinned} ({type(error).__name__}); without a network, copy the model's"
+      " folder (config.json, model.safetensors, tokenizer.json) to this machine"
+      " and give its path"
     ) from error
 
 
 def commit(folder: pathlib.Path) -> str | None:
-  """The hub's commit that a folder of its cache holds; None of other folders."""
+  """The hub's commit that a folder of its cache holds; None of others."""
   if folder.parent.name != "snapshots" or "--" not in folder.parent.parent.name:
     return None
   return folder.name

@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import pathlib
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,8 +158,10 @@ def _whole(folder, single):
   raise faults.Fault(
     folder,
     f"has {found}",
-    "save it as safetensors first:"
-    f" AutoModel.from_pretrained({str(folder)!r}).save_pretrained(NEW_FOLDER)",
+    "convert it first, which runs nothing of it: python -m hybridret_jax.main"
+    f" convert --model={shlex.quote(str(folder))} --workdir=NEW_FOLDER"
+    if pickles
+    else "give a folder with model.safetensors",
   )
 
 
