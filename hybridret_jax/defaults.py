@@ -61,11 +61,13 @@ def get_config() -> ml_collections.ConfigDict:
   # A tokenizer's folder; empty: the model's own; "train": of the corpus.
   config.model.tokenizer = ""
   config.model.tokenizer_size = 8000  # Of a trained one.
-  # None is what the model's folder says, else mean, 0, 0 and True.
+  # None is what the model's folder says, else mean, 0, 0, True and 0.
   config.model.pooling = config_dict.placeholder(str)
   config.model.projection = config_dict.placeholder(int)
   config.model.projection_hidden = config_dict.placeholder(int)
   config.model.tied = config_dict.placeholder(bool)
+  # First numbers of a vector that are used; 0 is all.
+  config.model.truncate_dim = config_dict.placeholder(int)
   # None keeps what the model's config.json says.
   config.model.dropout = config_dict.placeholder(float)
   config.model.attention_dropout = config_dict.placeholder(float)
@@ -199,6 +201,8 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.export = ml_collections.ConfigDict()
   config.export.folder = "export"  # In the run's folder.
+  # First numbers of a vector that the folder says are used; None: as trained.
+  config.export.truncate_dim = config_dict.placeholder(int)
   config.export.adapter = False  # Of lora: a folder for PEFT in it, adapter/.
   config.export.cosine = 0.99999  # Least agreement of the loaded-back model.
   return config.lock()

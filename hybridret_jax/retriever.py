@@ -72,7 +72,7 @@ class Retriever(mteb_encoder.Encoder):
     """Puts together what `load` and `of_run` have made."""
     self.prefixes = dict(made.prefixes)
     self.lengths = dict(made.lengths)
-    self.dimension = made.module.projection or made.module.encoder.hidden_size
+    self.dimension = made.module.dimension
     self.languages = tuple(languages)
     self.name = workdir.name if workdir else _name(config.model.init)
     self.step = step
@@ -272,9 +272,7 @@ class Retriever(mteb_encoder.Encoder):
     longest = max(self.lengths.values())
     asked = probes.make(self._made.tokenizer, longest)
     expected = probes.embed(self._encode_texts, self._params, asked)
-    params, adapters = hosts.whole(self._params), None
-    if self._adapters is not None:
-      adapters = hosts.whole(self._adapters)
+    params, adapters = hosts.whole((self._params, self._adapters))
     if hosts.is_first():
       with writing.replacing_folder(target) as folder:
         exported.write(self._made, params, folder)
@@ -302,6 +300,22 @@ class Retriever(mteb_encoder.Encoder):
     rows = (shape.table_size - shape.vocab_size) * shape.hidden_size
     total = sum(leaf.size for leaf in jax.tree.leaves(self._params))
     return total - rows * len(self._params)
+
+  def truncated(self, width: int) -> Self:
+    """This retriever with the first numbers of its vectors alone.
+
+    Args:
+      width: how many; at most `dimension`.
+
+    Raises:
+      Fault: there are not so many.
+    """
+    if not 0 < width <= self.dimension:
+      what = f"{width} is not in 1…{self.dimension}"
+      raise faults.Fault("the width", what, "give what a vector has, or less")
+    module = self._made.module.clone(truncate_dim=width)
+    made = dataclasses.replace(self._made, module=module)
+    return self._made_as(made, self._params, self._adapters)
 
   def with_vocabulary(
     self, tokenizer: tokenizers.Tokenizer, kept: np.ndarray
@@ -343,15 +357,21 @@ class Retriever(mteb_encoder.Encoder):
       cut[: len(kept)] = table[kept]
       tower["encoder"]["tokens"]["embedding"] = cut
     mesh = self._encode_texts.mesh
-    encode_texts = judging.encoder(self._config, made, mesh)
+    return self._made_as(made, jax.device_put(params, meshes.replicated(mesh)))
+
+  def _made_as(self, made, params, adapters=None) -> Self:
+    """This retriever as another model."""
+    now = self._encode_texts
+    encode_texts = judging.encoder(self._config, made, now.mesh)
     return type(self)(
       self._config,
       made,
-      jax.device_put(params, meshes.replicated(mesh)),
-      dataclasses.replace(encode_texts, cache=self._encode_texts.cache),
+      params,
+      dataclasses.replace(encode_texts, cache=now.cache),
       languages=self.languages,
       workdir=self._workdir,
       step=self.step,
+      adapters=adapters,
     )
 
   def _card(self) -> str:

@@ -22,7 +22,7 @@ _TABLE = {
   VECTORS: {
     "data": "query_prefix passage_prefix query_length passage_length",
     "model": "init tokenizer tokenizer_size pooling projection"
-    " projection_hidden tied dtype param_dtype start_share",
+    " projection_hidden tied truncate_dim dtype param_dtype start_share",
     "model.scratch": "hidden_size num_layers num_heads mlp_size max_positions",
     "train": "average_decay",
     "evaluation": "query_length passage_length",
@@ -56,7 +56,7 @@ _TABLE = {
     "mining": "candidates number first_rank last_rank share margin"
     " near_duplicate",
     "mesh": "data fsdp tensor",
-    "export": "folder cosine adapter",
+    "export": "folder cosine adapter truncate_dim",
     "tracking": "trackers project name",
   },
 }

@@ -73,7 +73,7 @@ def _told(settings) -> tuple[str, ...]:
 
 
 def _dimension(made: model.Model) -> int:
-  return made.module.projection or made.module.encoder.hidden_size
+  return made.module.dimension
 
 
 def _name(init: str) -> str:

@@ -107,6 +107,7 @@ def fingerprint(
     "pooling": module.pooling,
     "projection": module.projection,
     "projection_hidden": module.projection_hidden,
+    **({"truncate_dim": module.truncate_dim} if module.truncate_dim else {}),
     "encoder": {k: v for k, v in shape.items() if k not in _LEFT_OUT},
   }
 

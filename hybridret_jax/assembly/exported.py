@@ -40,6 +40,7 @@ def write(made: model.Model, params: Any, folder: pathlib.Path) -> None:
       max_lengths=made.lengths,
       pad_id=made.tokenizer.pad_id,
       lower_case=made.tokenizer.lower_case,
+      truncate_dim=made.module.truncate_dim,
     )
 
 
@@ -153,8 +154,13 @@ def _by_sentence_transformers(folder, made, asked) -> dict[str, np.ndarray]:
     return_tensors="pt",
   )
   pair_1D = library(dict(features))["sentence_embedding"].detach().numpy()
+  # Called so, it cuts nothing; encoding cuts, and leaves the length as it is.
+  pair_1D = pair_1D[:, : library.truncate_dim]
   found["passage"] = np.concatenate([found["passage"], pair_1D])
-  return found
+  return {
+    side: z_ND / np.linalg.norm(z_ND, axis=1, keepdims=True)
+    for side, z_ND in found.items()
+  }
 
 
 def _agree(

@@ -137,7 +137,15 @@ def make(
     projection=wanted.projection,
     projection_hidden=wanted.projection_hidden,
     tied=wanted.tied,
+    truncate_dim=wanted.truncate_dim,
   )
+  if not 0 <= wanted.truncate_dim <= module.whole_width:
+    raise faults.Fault(
+      folder or "model.truncate_dim",
+      f"truncate_dim is {wanted.truncate_dim}, of vectors of"
+      f" {module.whole_width} numbers",
+      "set model.truncate_dim to as many or fewer (0: all)",
+    )
   return Model(
     module,
     text_tokenizer,

@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
   "model.projection": 0,
   "model.projection_hidden": 0,
   "model.tied": True,
+  "model.truncate_dim": 0,
   "data.query_prefix": "query: ",
   "data.passage_prefix": "passage: ",
   "data.query_length": 64,
@@ -121,6 +122,7 @@ def _said(said):
     "model.projection": said.projection,
     "model.projection_hidden": said.projection_hidden,
     "model.tied": said.tied,
+    "model.truncate_dim": said.truncate_dim,
     "data.query_prefix": prefixes.get("query"),
     "data.passage_prefix": prefixes.get("passage"),
   }

@@ -139,7 +139,7 @@ def loss(
     raise ValueError(
       f"directions {directions!r} is not one of {tuple(_SQUARES)}"
     )
-  width = module.projection or module.encoder.hidden_size
+  width = module.dimension
   once = 2 * pairs * (sum(matryoshka_dims) + width)
   model = recomputed = 0
   for columns, squares in (

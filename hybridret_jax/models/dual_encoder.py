@@ -22,6 +22,8 @@ class DualEncoder(nn.Module):
     projection_hidden: width of a linear layer before that one (EmbeddingGemma);
       0 leaves it out.
     tied: one tower for both sides; else each side has its own.
+    truncate_dim: the first numbers of a vector, which are all that is used;
+      0 uses all (Kusupati et al., arXiv 2205.13147).
   """
 
   encoder: encoder.EncoderConfig
@@ -29,6 +31,7 @@ class DualEncoder(nn.Module):
   projection: int = 0
   projection_hidden: int = 0
   tied: bool = True
+  truncate_dim: int = 0
 
   def setup(self):
     if self.pooling not in POOLINGS:
@@ -40,6 +43,7 @@ class DualEncoder(nn.Module):
         self.pooling,
         self.projection,
         self.projection_hidden,
+        self.truncate_dim,
         name=name,
       )
       for name in names
@@ -84,6 +88,16 @@ class DualEncoder(nn.Module):
     return z_ND
 
   @property
+  def whole_width(self) -> int:
+    """Numbers of a vector before it is truncated."""
+    return self.projection or self.encoder.hidden_size
+
+  @property
+  def dimension(self) -> int:
+    """Numbers of a vector."""
+    return self.truncate_dim or self.whole_width
+
+  @property
   def heads(self) -> list[str]:
     """Names of the dense layers after the pooling."""
     there = {
@@ -106,6 +120,7 @@ class Tower(nn.Module):
   pooling: str
   projection: int
   projection_hidden: int
+  truncate_dim: int
 
   @nn.compact
   def __call__(self, rows, *, num_texts, deterministic, token_vectors):
@@ -136,6 +151,8 @@ class Tower(nn.Module):
       z_ND = hidden(z_ND)
     if self.projection:
       z_ND = self._dense(self.projection, "projection", wide)(z_ND)
+    if self.truncate_dim:
+      z_ND = z_ND[:, : self.truncate_dim]
     # A head would give a text without tokens a vector of its biases.
     return unit(jnp.where(count_N[:, None] > 0, z_ND, 0))
 

@@ -24,6 +24,7 @@ def write(
   max_lengths: Mapping[str, int],
   pad_id: int,
   lower_case: bool = False,
+  truncate_dim: int = 0,
 ) -> None:
   """Writes weights, configs, tokenizer and modules of one tower.
 
@@ -38,6 +39,7 @@ def write(
     max_lengths: {"query", "passage"}: tokens a text is cut at.
     pad_id: token of padding.
     lower_case: whether texts are lowered before the tokenizer sees them.
+    truncate_dim: see `dual_encoder.DualEncoder`.
   """
   tensors = weights.to_tensors(tower["encoder"], config)
   _write_tensors(folder, tensors)
@@ -98,6 +100,7 @@ def write(
       },
       "default_prompt_name": None,
       "similarity_fn_name": "cosine",
+      **({"truncate_dim": truncate_dim} if truncate_dim else {}),
     },
   )
 

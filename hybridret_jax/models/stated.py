@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridret_jax.ground import faults, settings_file
-from hybridret_jax.models import config_file
+from hybridret_jax.models import config_file, prompts_file
 
 MODULES = "modules.json"
-PROMPTS = "config_sentence_transformers.json"
 _TEXT = (
   "sentence_bert_config.json",
   *("sentence_roberta_config.json", "sentence_distilbert_config.json"),
@@ -18,8 +17,6 @@ _TEXT = (
   *("sentence_xlm-roberta_config.json", "sentence_xlnet_config.json"),
 )
 SIDES = ("query", "passage")
-# Names under which sentence-transformers seeks each side's prompt.
-_PROMPTS = {"query": ("query",), "passage": ("document", "passage", "corpus")}
 _MOST_TOKENS = 2**20
 _TANHS = ("torch.nn.modules.activation.Tanh", "torch.nn.Tanh")
 _LINEAR = ("torch.nn.modules.linear.Identity", "torch.nn.Identity")
@@ -53,6 +50,7 @@ class Stated:
     lengths: tokens a text is cut at, by side.
     lower_case: whether texts are lowered.
     tied: whether both sides have one tower.
+    truncate_dim: numbers of a vector that are used.
     modules: whether it has a modules.json, so that a prompt that it does not
       name is no prompt.
     tanh: the dense layer of "cls_dense_tanh", if a folder of its own has it.
@@ -69,6 +67,7 @@ class Stated:
   )
   lower_case: bool = False
   tied: bool | None = None
+  truncate_dim: int | None = None
   modules: bool = False
   tanh: Dense | None = None
   linear: Dense | None = None
@@ -87,7 +86,8 @@ def towers(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 def files(folder: pathlib.Path) -> list[pathlib.Path]:
   """The files of a tower's folder that say something, tensors aside."""
-  names = (config_file.FILE, MODULES, *_TEXT, PROMPTS, "tokenizer_config.json")
+  names = (config_file.FILE, MODULES, *_TEXT, prompts_file.FILE)
+  names += ("tokenizer_config.json",)
   paths = [folder / name for name in names]
   paths += [place / config_file.FILE for _, place in _modules(folder)[1:]]
   return [path for path in paths if path.is_file()]
@@ -128,7 +128,10 @@ def read(folder: pathlib.Path) -> Stated:
     return _read(folder)
   by_side = {side: _read(place) for side, place in places.items()}
   first, second = (by_side[side] for side in SIDES)
-  for field in ("pooling", "projection", "projection_hidden", "lower_case"):
+  for field in (
+    *("pooling", "projection", "projection_hidden", "lower_case"),
+    "truncate_dim",
+  ):
     values = [getattr(tower, field) for tower in (first, second)]
     if values[0] != values[1]:
       raise faults.Fault(
@@ -162,8 +165,10 @@ def _read(folder):
     settings_file.Settings(folder / _TEXT[0], {}),
   )
   _only_text(text)
+  unit = bool(modules) and modules[-1][0] == "Normalize"
   said = {
-    "prefixes": _prefixes(folder, modules),
+    "prefixes": prompts_file.prefixes(folder, unit=unit),
+    "truncate_dim": prompts_file.truncate_dim(folder),
     "lengths": _lengths(folder, text),
     "lower_case": text.flag("do_lower_case", False),
   }
@@ -276,37 +281,6 @@ def _lengths(folder, text):
     "passage": length(text, "document_length"),
   }
   return {side: own or longest for side, own in by_side.items()}
-
-
-def _prefixes(folder, modules):
-  """Of each side, as in sentence-transformers' encode_query and _document."""
-  settings = settings_file.read_if_there(folder / PROMPTS)
-  if settings is None:
-    return None
-  similarity = settings.choice(
-    "similarity_fn_name", ("cosine", "dot", "dot_score", "euclidean"), "cosine"
-  )
-  unit = bool(modules) and modules[-1][0] == "Normalize"
-  if similarity != "cosine" and not unit:
-    raise settings.fault(
-      f"similarity_fn_name is {similarity!r} of vectors of any length",
-      'vectors have length one here; set "cosine" if that is what is meant',
-    )
-  prompts = settings.section("prompts")
-  default = settings.text("default_prompt_name", "")
-  if default and not prompts.says(default):
-    raise settings.fault(
-      f"default_prompt_name {default!r} is none of prompts",
-      f"name one of {', '.join(prompts.values)}",
-    )
-  known = {name for names in _PROMPTS.values() for name in names}
-  if not default and not known & set(prompts.values):
-    return None
-  found = {}
-  for side, names in _PROMPTS.items():
-    name = next((n for n in names if prompts.says(n)), default)
-    found[side] = prompts.text(name, "") if name else ""
-  return found
 
 
 def _heads(folder, modules) -> dict[str, Any]:

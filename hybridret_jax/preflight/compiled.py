@@ -116,6 +116,7 @@ def module(config: ml_collections.ConfigDict) -> dual_encoder.DualEncoder:
     projection=wanted.projection,
     projection_hidden=wanted.projection_hidden,
     tied=wanted.tied,
+    truncate_dim=wanted.truncate_dim,
   )
 
 
@@ -209,7 +210,7 @@ def compile_step(
   )
   packed = rows(config, texts, slices=meshes.slices(mesh))
   size = config.batches.batch_size
-  width = made.projection or made.encoder.hidden_size
+  width = made.dimension
   batch = {
     "rows": packed,
     **dict.fromkeys(

@@ -199,7 +199,7 @@ def _evaluation(run, spec, task, found, seconds) -> judged.Evaluation:
 
 def _width(run: runs.Run) -> int:
   module = run.model.module
-  return module.projection or module.encoder.hidden_size
+  return module.dimension
 
 
 def _check_widths(run: runs.Run, wanted: list[systems.System]) -> None:

@@ -46,10 +46,25 @@ def export(
   run = runs.Run.to_judge(config, workdir, inputs)
   run.check_inputs(corpus=_has_data(run), weights=True)
   found = retriever.Retriever.of_run(run)
+  if config.export.truncate_dim:
+    found = _truncated(found, config)
   target = found.write(place)
   if hosts.is_first():
     print(f"Exported step {found.step} to {target}")
   return target
+
+
+def _truncated(found, config) -> retriever.Retriever:
+  """A retriever of fewer numbers; whether it was trained for them is said."""
+  width, trained = config.export.truncate_dim, config.loss.matryoshka_dims
+  if width not in (*trained, found.dimension):
+    _LOG.warning(
+      "export.truncate_dim is %d, but loss.matryoshka_dims was %s: the run was"
+      " not trained to be cut there.",
+      width,
+      tuple(trained),
+    )
+  return found.truncated(width)
 
 
 def _has_data(run: runs.Run) -> bool:

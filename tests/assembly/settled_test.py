@@ -14,6 +14,7 @@ SAYS = stated.Stated(
   prefixes={"query": "Q: ", "passage": ""},
   lengths={"query": 32, "passage": 1024},
   tied=False,
+  truncate_dim=4,
   modules=True,
 )
 
@@ -50,6 +51,7 @@ def test_the_folders_word_comes_before_ours():
     "model.projection": 8,
     "model.projection_hidden": 16,
     "model.tied": False,
+    "model.truncate_dim": 4,
     "data.query_prefix": "Q: ",
     "data.passage_prefix": "",
     "data.query_length": 32,
@@ -67,6 +69,7 @@ def test_what_is_given_stays_and_is_noted(key):
     "model.projection": 0,
     "model.projection_hidden": 0,
     "model.tied": True,
+    "model.truncate_dim": 0,
     "data.query_prefix": "",
     "data.passage_prefix": "P: ",
   }.get(key, 2048)
