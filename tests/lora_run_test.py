@@ -72,6 +72,7 @@ def test_the_start_has_moved_by_the_adapters_alone(place):
   }
 
 
+@pytest.mark.torch
 def test_peft_gives_the_merged_models_weights(place):
   peft = pytest.importorskip("peft", reason="peft is not installed")
   pytest.importorskip("torch", reason="torch is not installed")

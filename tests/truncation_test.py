@@ -57,6 +57,7 @@ def test_an_export_says_its_width_and_is_read_so(place, export):
   )
 
 
+@pytest.mark.torch
 def test_sentence_transformers_cuts_at_the_same_place(export):
   library_ = pytest.importorskip(
     "sentence_transformers", reason="sentence-transformers is not installed"

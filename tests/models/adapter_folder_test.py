@@ -120,6 +120,7 @@ def test_a_share_of_what_was_learnt(tmp_path):
     np.testing.assert_allclose(part[name], times * x, rtol=1e-6)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("targets", TARGETS)
 @pytest.mark.parametrize("name", [x for x in FIXTURES if x != "tiny_gte"])
 def test_peft_loads_it_and_merges_to_the_same_weights(name, targets, tmp_path):

@@ -14,6 +14,7 @@ from hybridret_jax.models import tensor_files
 from tests.fixtures import small_run
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+pytestmark = pytest.mark.torch
 PICKLE = "pytorch_model.bin"
 
 
