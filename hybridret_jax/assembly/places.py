@@ -17,7 +17,7 @@ MARK = "hybridret_jax.json"  # In an export.
 _OF_RUN = frozenset(
   (
     *(CONFIG, "checkpoints", "metrics.jsonl", "preflight.json", "results"),
-    "certificate.jsonl",
+    *("certificate.jsonl", "shares.json"),
     *("tensorboard", "throughput.json", "tokenizer", "record.json", "logs"),
     *("trackers.json", "wandb"),
     # Of a study's cell.

@@ -156,7 +156,10 @@ def describe(
     _LOG.info("%s", guess)
   for note in (*corpus.notes, *check_inputs.unused(config, corpus)):
     _LOG.info("%s.", note)
-  for what, count in corpus.skipped.items():
+  for note in data.composer.unserved:
+    _LOG.info("%s.", note)
+  left_out = corpus.skipped | data.composer.left_out
+  for what, count in left_out.items():
     _LOG.info("Left out: %d x %s.", count, what)
   for side, count in data.tokens.cut.items():
     if count:

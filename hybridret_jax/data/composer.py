@@ -187,12 +187,18 @@ class Composer:
   def asked(self, first: int, last: int) -> dict[str, dict[str, float]]:
     """The shares that steps `first` to `last` are asked to have.
 
-    As `mixture.realised` has them; blocks that run out move the latter.
+    As `mixture.realised` has them. Blocks that run out move the latter, and
+    so do views, whose languages after the first are drawn uniformly.
     """
     kinds = dict.fromkeys(self._draws, 1.0)
     if self.strategy == "hybrid":
-      steps = range(first, last + 1)
-      alpha = sum(map(self.alpha_at, steps)) / len(steps)
+      alpha = mixture.mean_alpha(
+        first,
+        last,
+        start=self.alpha,
+        end=self.alpha_end,
+        steps=self.alpha_steps,
+      )
       kinds = {"monolingual": alpha, "cross_lingual": 1 - alpha}
     codes, corpus = self._corpus.languages, self._corpus
     found = {"kind": {k: s for k, s in kinds.items() if s}}
@@ -211,12 +217,28 @@ class Composer:
       ):
         of = found["source"]
         of[name] = of.get(name, 0.0) + share * float(part)
-    return found
+    return mixture.with_languages(found)
 
   @property
   def corpus(self) -> sources.Corpus:
     """What batches are composed of."""
     return self._corpus
+
+  @property
+  def unserved(self) -> list[str]:
+    """Asked shares that no batch can have in full, a sentence each."""
+    pools = [draw.pools for draw in self._draws.values()]
+    found = [
+      *self._foreign,
+      *checks.unserved_sources(self._corpus, pools, self._source_weights),
+    ]
+    for kind, draw in self._draws.items():
+      one_pair = kind == "cross_lingual" and self.pairs == "per_batch"
+      if kind != "monolingual" and not one_pair and self.views_per_group == 1:
+        found += checks.run_out(
+          self._corpus, draw, kind=kind, batch_size=self.batch_size
+        )
+    return found
 
   @property
   def left_out(self) -> dict[str, int]:
@@ -263,6 +285,7 @@ class Composer:
       self._corpus, source_weights=weights, negatives=self.negatives
     )
     self._index, self._draws = index, {}
+    self._source_weights = weights
     if self.parallel_share:
       problems += checks.parallel_queries(self._corpus, index)
     ends = [self.alpha]
@@ -271,11 +294,14 @@ class Composer:
     shares = {"monolingual": max(ends), "cross_lingual": 1 - min(ends)}
     if self.strategy != "hybrid":
       shares = {self.strategy: 1}
-    for kind in [kind for kind, share in shares.items() if share > 0]:
-      pools_of = pair_index.monolingual
+    pools_of = {}
+    for kind, share in shares.items():
+      make = pair_index.monolingual
       if kind == "cross_lingual":
-        pools_of = pair_index.cross_lingual
-      pools = pools_of(index, len(weights))
+        make = pair_index.cross_lingual
+      pools_of[kind] = pools = make(index, len(weights))
+      if share <= 0:  # Of a hybrid that is all of the other kind.
+        continue
       found = self._problems(kind, pools)
       factor_P = None
       if self.direction_weights:
@@ -292,7 +318,12 @@ class Composer:
           factor_P=factor_P,
         )
       problems += found
-    return problems
+    if problems:
+      return problems
+    named = mixture.named(self.direction_weights, self._corpus.languages)
+    every = list(pools_of.values())
+    self._foreign = checks.foreign_directions(self._corpus, every, named)
+    return checks.empty_directions(self._corpus, every, named)
 
   def _factors(self, pools):
     """What the weight of each direction is multiplied by, and what is wrong."""

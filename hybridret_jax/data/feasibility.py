@@ -1,10 +1,10 @@
 """Says what keeps a composer from filling its batches, and how to mend it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hybridret_jax.data import pair_index, sources
+from hybridret_jax.data import draws, mixture, pair_index, sources
 
 
 def settings(
@@ -147,6 +147,110 @@ def any_language(
     f"{', '.join(corpus.languages)} together fill {most} rows of distinct "
     f"blocks, a {kind.replace('_', '-')} batch needs {batch_size}; add a "
     f"source, or use batch_size {most} or less"
+  ]
+
+
+def empty_directions(
+  corpus: sources.Corpus,
+  pools: Sequence[pair_index.Pools],
+  weights: Mapping[tuple[str, str], float],
+) -> list[str]:
+  """Weights above 0 of directions of which the sources have no pair.
+
+  Args:
+    corpus: what batches are composed of.
+    pools: of every kind that the strategy has.
+    weights: `mixture.named`.
+  """
+  size_of = _sizes(corpus, pools)
+  return [
+    f"batches.direction_weights has {mixture.direction(*pair)}={weight:g}, but"
+    " the sources have no such pair; leave it out, or add a source that has"
+    for pair, weight in weights.items()
+    if weight and size_of.get(pair) == 0
+  ]
+
+
+def foreign_directions(
+  corpus: sources.Corpus,
+  pools: Sequence[pair_index.Pools],
+  weights: Mapping[tuple[str, str], float],
+) -> list[str]:
+  """Weights of directions that no kind of batch of the strategy holds.
+
+  No fault: runs of several strategies may share their weights.
+  """
+  size_of = _sizes(corpus, pools)
+  return [
+    f"batches.direction_weights has {mixture.direction(*pair)}={weight:g},"
+    " which is of a kind of pair that batches.strategy does not draw"
+    for pair, weight in weights.items()
+    if pair not in size_of
+  ]
+
+
+def _sizes(corpus, pools):
+  """(query, passage) -> pairs of each direction."""
+  codes = corpus.languages
+  return {
+    (codes[query], codes[passage]): size
+    for one in pools
+    for query, passage, size in zip(
+      one.query_language_P.tolist(),
+      one.passage_language_P.tolist(),
+      one.size_PS.sum(1).tolist(),
+      strict=True,
+    )
+  }
+
+
+def unserved_sources(
+  corpus: sources.Corpus,
+  pools: Sequence[pair_index.Pools],
+  source_weights: np.ndarray,
+) -> list[str]:
+  """Sources with a weight above 0 of which no batch can hold a pair."""
+  size_S = np.sum([one.size_PS.sum(0) for one in pools], axis=0)
+  return [
+    f"source {name} gives no pair to any batch"
+    for name, size, weight in zip(
+      corpus.sources, size_S, source_weights, strict=True
+    )
+    if weight > 0 and not size
+  ]
+
+
+def run_out(
+  corpus: sources.Corpus, draw: draws.Draw, *, kind: str, batch_size: int
+) -> list[str]:
+  """Shares of a batch of many directions that are more than there is.
+
+  A block stands in a batch once, so a direction or a source is drawn at most as
+  often as it has blocks; the rest of its share goes to others.
+  """
+  codes, pools, block_I = corpus.languages, draw.pools, draw.index.block_I
+  kind = kind.replace("_", "-")
+  asked = [
+    (mixture.direction(codes[query], codes[passage]), weight, count)
+    for query, passage, weight, count in zip(
+      pools.query_language_P.tolist(),
+      pools.passage_language_P.tolist(),
+      draw.weight_P.tolist(),
+      pair_index.distinct_blocks(draw.index, pools).tolist(),
+      strict=True,
+    )
+  ]
+  items = np.unique(pools.items)
+  source_I = draw.index.source_I[items]
+  share_S = (draw.weight_P @ draw.weight_PS).tolist()
+  for s, (name, share) in enumerate(zip(corpus.sources, share_S, strict=True)):
+    count = len(np.unique(block_I[items[source_I == s]]))
+    asked.append((f"source {name}", share, count))
+  return [
+    f"{name} is to have {share:.1%} of a {kind} batch, {share * batch_size:.1f}"
+    f" pairs, and has {count} distinct blocks: it will get fewer, others more"
+    for name, share, count in asked
+    if share * batch_size > count
   ]
 
 

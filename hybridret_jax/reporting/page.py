@@ -22,6 +22,7 @@ from hybridret_jax.reporting import (
   page_data,
   paper,
   results,
+  shares,
   tables,
   throughput,
 )
@@ -37,10 +38,12 @@ def save(
   *,
   title: str,
   costs: Mapping[str, dict[str, Any]] | None = None,
+  mixtures: Mapping[str, dict[str, Any]] | None = None,
 ) -> pathlib.Path:
   """Writes what `render` makes and says where it is."""
   path = pathlib.Path(path)
-  writing.show(path, render(entries, compared, title=title, costs=costs))
+  text = render(entries, compared, title=title, costs=costs, mixtures=mixtures)
+  writing.show(path, text)
   return path
 
 
@@ -50,6 +53,7 @@ def render(
   *,
   title: str,
   costs: Mapping[str, dict[str, Any]] | None = None,
+  mixtures: Mapping[str, dict[str, Any]] | None = None,
 ) -> str:
   """One task's page: systems of one run or of several, to switch between.
 
@@ -61,6 +65,7 @@ def render(
     compared: the tests, as docs/results_schema.md describes them.
     title: the page's name.
     costs: run -> `throughput.summary`; without it what the run's log says.
+    mixtures: run -> what `shares.load` returned, of runs that have it.
 
   Raises:
     ValueError: the entries do not belong together, or `compared` names a
@@ -106,6 +111,9 @@ def render(
       training=_training(_runs(entries)),
       costs=_costs(_runs(entries), costs or {}),
       cost_note=throughput.NOTE,
+      mixtures=mixtures or {},
+      mixture_note=shares.NOTE,
+      share_rows=shares.rows,
       seconds=_seconds(_runs(entries)),
       differing=_differing(_runs(entries)),
       runs=_runs(entries),

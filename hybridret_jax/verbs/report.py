@@ -12,6 +12,7 @@ from hybridret_jax.reporting import (
   figures,
   page,
   results,
+  shares,
   throughput,
   training_log,
 )
@@ -54,6 +55,7 @@ def report(
   pages = []
   costs = {run.resolve().name: throughput.of_run(run) for run in runs}
   cost_table = throughput.markdown(costs)
+  mixtures = {run.resolve().name: shares.load(run) for run in runs}
   folders_of = {
     task: {run: run / "results" / task for run in runs} for task in tasks
   }
@@ -70,7 +72,12 @@ def report(
     title = f"{task}: {', '.join(run.resolve().name for run in runs)}"
     pages.append(
       page.save(
-        folder / "index.html", entries, compared, title=title, costs=costs
+        folder / "index.html",
+        entries,
+        compared,
+        title=title,
+        costs=costs,
+        mixtures={name: x for name, x in mixtures.items() if x is not None},
       )
     )
     _LOG.info("%s: %d systems", pages[-1], len(entries))

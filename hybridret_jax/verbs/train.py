@@ -24,11 +24,16 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.assembly import inputs as inputs_lib
-from hybridret_jax.data import pipeline, sources
+from hybridret_jax.data import mixture, pipeline, sources
 from hybridret_jax.ground import told
 from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
-from hybridret_jax.reporting import throughput, trackers, training_log
+from hybridret_jax.reporting import (
+  shares,
+  throughput,
+  trackers,
+  training_log,
+)
 from hybridret_jax.retrieval import evaluation
 from hybridret_jax.training import checkpoint, loss, meter
 from hybridret_jax.training import state as states
@@ -37,6 +42,7 @@ _LOG = logging.getLogger(__name__)
 # A note on a checkpoint whose evaluation was due and was interrupted.
 _UNJUDGED = "unjudged"
 _WINDOW = "window"  # Another: figures of the steps since the last record.
+_SHARES = "shares"  # Another: what the batches so far were composed of.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +130,11 @@ def _train(config, workdir, inputs) -> None:
       ),
     )
     composed = training_log.Certificate(workdir, start_step=start)
+    mixed = mixture.Tally(data.corpus)
+    if _SHARES in notes:
+      mixed.go_on(notes[_SHARES])
+    else:  # Fresh, or of a version that did not count.
+      mixed.add_plans(data.composer.plan(config.seed, x) for x in range(start))
     bar = training_log.progress(total, start=start, name="train")
     peak = peaks.of(jax.devices()[0].device_kind)
     steps_meter = meter.Meter(
@@ -143,7 +154,7 @@ def _train(config, workdir, inputs) -> None:
             states.saved(state),
             step=start,
             figure=figure,
-            notes=best.notes(),
+            notes=best.notes() | {_SHARES: mixed.counts()},
             again=True,
           )
       if start and best.ends(every.patience):
@@ -180,10 +191,11 @@ def _train(config, workdir, inputs) -> None:
           **flops(batch, arrays["rows"]),
         )
         composed.add(done, batch.certificate)
+        mixed.add(batch.kind, batch.query_row, batch.passage_row)
         bar.update()
         if done % every.log_every == 0 or done == total:
           record = steps_meter.record()
-          log.write(done, record)
+          log.write(done, record | _keep_shares(workdir, data, mixed))
           composed.flush()
           bar.set_postfix(
             loss=f"{record['train/loss']:.3f}",
@@ -220,13 +232,16 @@ def _train(config, workdir, inputs) -> None:
             states.saved(state),
             step=done,
             figure=figure,
-            notes=best.notes() | (unjudged or _pending(steps_meter)),
+            notes=best.notes()
+            | {_SHARES: mixed.counts()}
+            | (unjudged or _pending(steps_meter)),
           )
           if not checked:
             checkpoint.read_back(checkpoints, states.saved(state), step=done)
             checked = True
           if hosts.is_first():
             throughput.save(workdir, steps_meter.card())
+          _keep_shares(workdir, data, mixed)
         if told_to_end:
           _LOG.info("Told to end; step %d is saved.", done)
           if number := told.number():
@@ -235,6 +250,18 @@ def _train(config, workdir, inputs) -> None:
         if stop:
           _tell_of_patience(done, best)
           break
+
+
+def _keep_shares(
+  workdir: pathlib.Path, data: training_data.TrainingData, mixed: mixture.Tally
+) -> dict[str, float]:
+  """Writes the shares so far; how far they are from what was asked, at most."""
+  asked = data.composer.asked(0, mixed.steps - 1)
+  realised = mixed.shares()
+  if hosts.is_first():
+    shares.save(workdir, steps=mixed.steps, asked=asked, realised=realised)
+  off = mixture.furthest(asked, realised)
+  return {f"train/share_off_{what}": value for what, value in off.items()}
 
 
 def _pending(steps_meter: meter.Meter) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hybridret_jax.assembly import places, run_record
 from hybridret_jax.ground import faults
-from hybridret_jax.reporting import results, training_log
+from hybridret_jax.reporting import results, shares, training_log
 from hybridret_jax.retrieval import store
 from hybridret_jax.training import (
   checkpoint,
@@ -65,6 +65,8 @@ def _run(folder) -> Iterator[Finding]:
   log = folder / training_log.FILE
   if log.is_file():
     yield _read(log, lambda path: training_log.read(path.parent))
+  if (folder / shares.FILE).is_file():
+    yield _read(folder / shares.FILE, lambda path: shares.load(path.parent))
   for step, place in checkpoint_folder.steps(folder / "checkpoints"):
     yield _checkpoint(step, place)
   for path in sorted((folder / "results").glob(f"*/{results.FILE}")):

@@ -1,5 +1,7 @@
 """Mixtures realise what they are asked for, and what is asked is checked."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from hybridret_jax.data import composer, mixture, sources
 from tests.data import forms
 
 SIZES = {"one": {"de": 300, "en": 300, "tr": 60}, "two": {"de": 40, "en": 200}}
-STEPS = 4000
+STEPS = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -39,33 +41,76 @@ def corpus(tmp_path_factory):
       "alpha": 0.8,
       "alpha_end": 0.2,
       "alpha_steps": STEPS // 2,
+      "direction_weights": ("de=3", "tr=0.5", "de:en=4", "tr:de=0"),
     },
     {
       "strategy": "cross_lingual",
       "language_weighting": "size",
       "language_exponent": 0.3,
-    },
-    {
-      "strategy": "hybrid",
-      "direction_weights": ("de=3", "tr=0.5", "de:en=4", "tr:de=0"),
+      "source_weights": (1.0, 3.0),
     },
   ],
-  ids=["sources", "exponent", "alpha", "languages", "directions"],
+  ids=["sources", "exponent", "alpha", "languages"],
 )
 def test_shares_are_within_a_hundredth(corpus, settings):
-  made = composer.Composer(corpus, batch_size=8, **settings)
+  made = composer.Composer(corpus, batch_size=4, **settings)
   plans = (made.plan(0, step) for step in range(STEPS))
   found = mixture.realised(plans, corpus)
   asked = made.asked(0, STEPS - 1)
+  assert list(asked) == ["kind", "language", "direction", "source"]
+  assert max(mixture.furthest(asked, found).values()) < 0.01
   for what, shares in asked.items():
     assert sum(shares.values()) == pytest.approx(1)
-    # Of kinds and of batches in one language a batch is one draw.
-    few = what == "kind" or settings["strategy"] in ("monolingual", "hybrid")
     for name in {*shares, *found[what]}:
       off = abs(shares.get(name, 0) - found[what].get(name, 0))
-      assert off < (0.025 if few else 0.01), (what, name)
+      assert off < 0.01, (what, name)
   told = mixture.told(asked, found)
   assert any(line.startswith("source one: 0.") for line in told)
+
+
+def test_a_count_is_what_the_plans_hold(corpus):
+  made = composer.Composer(corpus, strategy="hybrid", batch_size=4)
+  plans = [made.plan(0, step) for step in range(30)]
+  tally = mixture.Tally(corpus)
+  tally.add_plans(plans)
+  names = [
+    (corpus.languages[q], corpus.languages[p])
+    for plan in plans
+    for q, p in zip(plan.query_language, plan.passage_language, strict=True)
+  ]
+  found = tally.shares()
+  assert tally.steps == 30
+  assert found["language"]["tr"] == pytest.approx(
+    sum((pair[0] == "tr") + (pair[1] == "tr") for pair in names) / 240
+  )
+  assert found["direction"]["de:en"] == names.count(("de", "en")) / 120
+  assert found["direction"]["en"] == names.count(("en", "en")) / 120
+  sums = [sum(of.values()) for of in tally.counts().values()]
+  assert sums == [30, 120, 120]
+
+
+def test_a_count_goes_on_where_another_stopped(corpus):
+  made = composer.Composer(corpus, strategy="hybrid", batch_size=4)
+  plans = [made.plan(0, step) for step in range(30)]
+  whole, first, then = (mixture.Tally(corpus) for _ in range(3))
+  whole.add_plans(plans)
+  first.add_plans(plans[:11])
+  then.add_plans(plans[:5])  # Forgotten.
+  then.go_on(json.loads(json.dumps(first.counts())))
+  then.add_plans(plans[11:])
+  assert then.counts() == whole.counts() and then.steps == 30
+
+
+@pytest.mark.parametrize("first", [0, 3, 10, 12])
+@pytest.mark.parametrize("end", [None, 0.1])
+@pytest.mark.parametrize("steps", [0, 4, 11])
+def test_the_mean_of_alpha_is_that_of_its_steps(first, end, steps):
+  line = {"start": 0.9, "end": end, "steps": steps}
+  for last in (first, 10, 13, 40):
+    if last >= first:
+      each = [mixture.alpha(x, **line) for x in range(first, last + 1)]
+      mean = mixture.mean_alpha(first, last, **line)
+      assert mean == pytest.approx(sum(each) / len(each), abs=1e-12)
 
 
 def test_a_factor_multiplies_what_a_language_weighs(corpus):

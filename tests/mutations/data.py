@@ -159,6 +159,18 @@ MUTATIONS = (
     ),
   ),
   Mutation(
+    name="shares_since_the_last_start",
+    bug="A run that goes on tells the shares of its own steps as the run's.",
+    known_from="",
+    file="hybridret_jax/verbs/train.py",
+    old="      mixed.go_on(notes[_SHARES])\n",
+    new="      pass\n",
+    tests=(
+      "tests/verbs/audit_test.py"
+      "::test_a_run_in_one_go_has_the_same_certificate",
+    ),
+  ),
+  Mutation(
     name="weights_of_directions_without_use",
     bug="Weights of languages and pairs are read and not used.",
     known_from="",

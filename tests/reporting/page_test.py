@@ -122,6 +122,20 @@ def test_what_training_cost_is_shown_for_each_run(entries):
   assert "monolingual&gt; – 3 – 102 12.5 % –" in rows
 
 
+def test_shares_are_shown_beside_what_was_asked(entries):
+  found = {
+    "steps": 1500,
+    "asked": {"kind": {"mixed": 1.0}, "source": {"<legal>": 0.5}},
+    "realised": {"kind": {"mixed": 1.0}, "source": {"<legal>": 0.4987}},
+  }
+  text = page.render(entries, title="x", mixtures={"hybrid": found})
+  part = text.split("<h3>Batches</h3>")[1].split("</details>")[0]
+  rows = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", part)).strip()
+  assert "realised shares of 1,500 steps" in rows
+  assert "Source &lt;legal&gt; 50.00 % 49.87 %" in rows
+  assert "<h3>Batches</h3>" not in page.render(entries, title="x")
+
+
 def test_only_settings_that_differ_are_shown(text):
   part = text.split("Only the settings that differ.")[1].split("<details>")[0]
   plain = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", part))

@@ -7,7 +7,7 @@ import pytest
 
 from hybridret_jax import library
 from hybridret_jax.ground import faults
-from hybridret_jax.reporting import training_log
+from hybridret_jax.reporting import shares, training_log
 from hybridret_jax.verbs import audit, train
 from tests.fixtures import small_run
 
@@ -46,8 +46,35 @@ def test_every_step_is_logged_once_and_agrees(place, run):
 
 def test_a_run_in_one_go_has_the_same_certificate(place, run, tmp_path):
   train.train(config_of(place), tmp_path / "whole")
-  whole = tmp_path / "whole" / training_log.CERTIFICATE
-  assert whole.read_bytes() == (run / training_log.CERTIFICATE).read_bytes()
+  for name in (training_log.CERTIFICATE, shares.FILE):
+    whole = tmp_path / "whole" / name
+    assert whole.read_bytes() == (run / name).read_bytes()
+
+
+def test_every_record_says_how_far_shares_are_from_those_asked(run):
+  records = {x["step"]: x for x in training_log.read(run)}
+  found = shares.load(run)
+  assert found["steps"] == 7
+  alpha = found["realised"]["kind"].get("monolingual", 0)
+  assert records[7]["train/share_off_kind"] == abs(alpha - 0.5)
+  keys = {x for x in records[3] if x.startswith("train/share_off_")}
+  ends = ("kind", "language", "direction", "source")
+  assert keys == {f"train/share_off_{x}" for x in ends}
+
+
+def test_a_run_without_counts_goes_on_with_all_its_steps(
+  place, run, tmp_path, monkeypatch
+):
+  """As of a version that did not count."""
+  monkeypatch.setattr(train, "_SHARES", "of another version")
+  train.train(config_of(place), tmp_path / "old")
+  monkeypatch.undo()
+  config = config_of(place)
+  config.train.steps = 9
+  for folder in (tmp_path / "old", run):
+    train.train(config, folder)
+  found = shares.load(run)
+  assert found["steps"] == 9 and found == shares.load(tmp_path / "old")
 
 
 def test_another_digest_is_named(run):

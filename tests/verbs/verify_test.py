@@ -55,6 +55,7 @@ def test_all_is_what_was_written(place):
     "config.json",
     "record.json",
     "metrics.jsonl",
+    "shares.json",
     "checkpoints/2",
     "results/task/results.json",
     "export",
