@@ -47,6 +47,14 @@ def get_config() -> ml_collections.ConfigDict:
   config.batches.negatives = 0
   config.batches.parallel_share = 0.0
 
+  # data.code_switching.Settings
+  config.code_switching = ml_collections.ConfigDict()
+  config.code_switching.probability = 0.0
+  config.code_switching.mode = "bilingual"
+  config.code_switching.sides = ("query", "passage")
+  config.code_switching.lexicons = ()
+  config.code_switching.languages = ()
+
   config.packing = ml_collections.ConfigDict()  # data.pipeline.plan_layout
   config.packing.row_lengths = (64, 256)
   config.packing.row_counts = ()  # Shapes of one's own: a number a length.

@@ -20,6 +20,7 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.assembly import inputs as inputs_lib
+from hybridret_jax.data import lexicons as lexicons_lib
 from hybridret_jax.data import sources
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.retrieval.tasks import task as task_lib
@@ -67,7 +68,7 @@ class Run:
     run_folder.claim(run.config, workdir)
     # Whose tokenizer may be trained on it.
     run_folder.tokenizer(run.config, workdir, run.corpus)
-    run_folder.keep_record(workdir, run.corpus, run.model)
+    run_folder.keep_record(workdir, run.corpus, run.model, run.lexicons)
     return run
 
   @classmethod
@@ -97,6 +98,7 @@ class Run:
     run_folder.check_made_of(
       self.workdir,
       corpus=self.corpus if corpus else None,
+      lexicons=self.lexicons if corpus else None,
       made=self.model,
       weights=weights,
     )
@@ -110,6 +112,11 @@ class Run:
   def corpus(self) -> sources.Corpus:
     """All rows of the config's sources."""
     return self.inputs.corpus(self.config)
+
+  @functools.cached_property
+  def lexicons(self) -> lexicons_lib.Lexicons | None:
+    """What words are replaced by; None where nothing is code-switched."""
+    return self.inputs.lexicons(self.config)
 
   @property
   def needs_corpus(self) -> bool:

@@ -33,6 +33,7 @@ _TABLE = {
     "batches": "strategy batch_size alpha alpha_end alpha_steps pairs"
     " language_weighting language_exponent direction_weights"
     " size_exponent views_per_group negatives parallel_share",
+    "code_switching": "probability mode sides lexicons languages",
     "packing": "row_lengths row_counts row_multiple shapes",
     "model": "dropout attention_dropout",
     "loss": "temperature learnable_temperature directions same_group"

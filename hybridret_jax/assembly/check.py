@@ -17,7 +17,7 @@ from hybridret_jax.assembly import (
   training_data,
 )
 from hybridret_jax.assembly import inputs as inputs_lib
-from hybridret_jax.data import composer, mining, pipeline
+from hybridret_jax.data import code_switching, composer, mining, pipeline
 from hybridret_jax.models import (
   attention,
   dual_encoder,
@@ -34,6 +34,7 @@ from hybridret_jax.training import distillation, lora, loss, optimizer
 # Sections that are handed on as keyword arguments, and to what.
 _HANDED_ON = {
   "batches": composer.Composer,
+  "code_switching": code_switching.Settings,
   "packing": pipeline.plan_layout,
   "loss": loss.contrastive,
   "lora": lora.Settings,
@@ -237,10 +238,14 @@ def _choices(config) -> Iterator[str]:
   except ValueError as error:
     yield f"optimizer.{error}"
   yield from _adapters(config)
-  try:
-    mining.Settings(**config.mining)
-  except (TypeError, ValueError) as error:
-    yield str(error)
+  for section, settings in (
+    (config.code_switching, code_switching.Settings),
+    (config.mining, mining.Settings),
+  ):
+    try:
+      settings(**section)
+    except (TypeError, ValueError) as error:
+      yield str(error)
   for name in config.evaluation.systems:
     try:
       systems.parse(name)

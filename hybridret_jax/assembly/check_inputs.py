@@ -6,7 +6,7 @@ import ml_collections
 
 from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.assembly import tasks, training_data
-from hybridret_jax.data import composer, sources
+from hybridret_jax.data import composer, lexicons, sources
 
 _UNREADABLE = (ValueError, OSError)
 
@@ -25,6 +25,7 @@ def problems(
   """
   if "train" in modes:
     yield from _of_sources(config, inputs)
+    yield from _of_lexicons(config, inputs)
   weights = config.data.source_weights
   if weights and len(weights) != len(config.data.sources):
     yield (
@@ -73,6 +74,23 @@ def unused(
   return found
 
 
+def unswitched(
+  corpus: sources.Corpus, found: lexicons.Lexicons | None
+) -> list[str]:
+  """What lexicons are of no use for, or not there for, a sentence each."""
+  if found is None:
+    return []
+  of_use = [tag for tag in corpus.languages if found.targets(tag)]
+  rest = [tag for tag in corpus.languages if tag not in of_use]
+  told = [
+    f"words of {tag} are replaced by those of {', '.join(found.targets(tag))}"
+    for tag in of_use
+  ]
+  if rest:
+    told.append(f"texts in {', '.join(rest)} are in no lexicon and stay")
+  return told
+
+
 def _of_sources(config, inputs):
   """One problem a source, where there are any."""
   specs = config.data.sources
@@ -89,6 +107,22 @@ def _of_sources(config, inputs):
     inputs.corpus(config)
   except _UNREADABLE as error:
     yield from dict.fromkeys([*_each(config, specs), str(error)])
+
+
+def _of_lexicons(config, inputs):
+  """What is wrong with lexicons, or that none is of the data's languages."""
+  try:
+    found = inputs.lexicons(config)
+    into = training_data.languages(config)
+  except _UNREADABLE as error:
+    yield str(error)
+    return
+  if found is not None and not any(map(found.targets, into)):
+    known = ", ".join(sorted({source for source, _ in found.words}))
+    yield (
+      f"code_switching.lexicons translate from {known}, and data.languages are"
+      f" {', '.join(into)}; name lexicons of one of these"
+    )
 
 
 def _each(config, specs):

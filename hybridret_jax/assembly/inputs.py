@@ -6,6 +6,7 @@ from typing import Any
 import ml_collections
 
 from hybridret_jax.assembly import tasks, training_data
+from hybridret_jax.data import lexicons as lexicons_lib
 from hybridret_jax.data import sources
 from hybridret_jax.retrieval.tasks import task as task_lib
 
@@ -21,6 +22,7 @@ class Inputs:
   def __init__(self):
     self._corpora: dict[str, sources.Corpus] = {}
     self._tasks: dict[str, task_lib.Task] = {}
+    self._lexicons: dict[str, lexicons_lib.Lexicons | None] = {}
 
   def corpus(self, config: ml_collections.ConfigDict) -> sources.Corpus:
     """All rows of a config's sources; `training_data.read`."""
@@ -28,6 +30,17 @@ class Inputs:
     if key not in self._corpora:
       self._corpora[key] = training_data.read(config)
     return self._corpora[key]
+
+  def lexicons(
+    self, config: ml_collections.ConfigDict
+  ) -> lexicons_lib.Lexicons | None:
+    """The lexicons of a config; `training_data.lexicons`."""
+    given = config.code_switching
+    used = [given.lexicons, given.languages] if given.probability else []
+    key = _key(config, used)
+    if key not in self._lexicons:
+      self._lexicons[key] = training_data.lexicons(config)
+    return self._lexicons[key]
 
   def task(
     self,

@@ -13,6 +13,7 @@ from hybridret_jax.assembly import (
   run_record,
   training_data,
 )
+from hybridret_jax.data import lexicons as lexicons_lib
 from hybridret_jax.data import sources, tokenizer_made
 from hybridret_jax.ground import faults, writing
 from hybridret_jax.parallel import hosts
@@ -37,17 +38,26 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def keep_record(
-  workdir: pathlib.Path, corpus: sources.Corpus, made: model.Model
+  workdir: pathlib.Path,
+  corpus: sources.Corpus,
+  made: model.Model,
+  found: lexicons_lib.Lexicons | None = None,
 ) -> None:
   """Keeps what a fresh run is made from, or checks that it is the same still.
+
+  Args:
+    workdir: of the run.
+    corpus: the data.
+    made: the model.
+    found: lexicons, where texts are code-switched.
 
   Raises:
     Fault: data, tokenizer or start are not what the run was trained with.
   """
   if own_settings.holds_run(workdir):
-    check_made_of(workdir, corpus=corpus, made=made)
+    check_made_of(workdir, corpus=corpus, made=made, lexicons=found)
   elif hosts.is_first():
-    run_record.save(workdir, run_record.of(corpus, made))
+    run_record.save(workdir, run_record.of(corpus, made, found))
 
 
 def has_record(workdir: pathlib.Path) -> bool:
@@ -61,6 +71,7 @@ def check_made_of(
   workdir: pathlib.Path,
   *,
   corpus: sources.Corpus | None = None,
+  lexicons: lexicons_lib.Lexicons | None = None,
   made: model.Model | None = None,
   weights: bool = True,
 ) -> None:
@@ -72,6 +83,7 @@ def check_made_of(
   Args:
     workdir: of the run.
     corpus: the data, where they are used.
+    lexicons: of code-switching, where they are used.
     made: the model, for its tokenizer and start.
     weights: whether the start's weights are used.
 
@@ -89,7 +101,14 @@ def check_made_of(
       run_record.FILE,
     )
     return
-  run_record.check(workdir, record, corpus=corpus, made=made, weights=weights)
+  run_record.check(
+    workdir,
+    record,
+    corpus=corpus,
+    lexicons=lexicons,
+    made=made,
+    weights=weights,
+  )
 
 
 def tokenizer_folder(workdir: pathlib.Path) -> pathlib.Path:
@@ -141,7 +160,9 @@ def tokenizer(
 
 
 def describe(
-  config: ml_collections.ConfigDict, data: training_data.TrainingData
+  config: ml_collections.ConfigDict,
+  data: training_data.TrainingData,
+  found: lexicons_lib.Lexicons | None = None,
 ) -> None:
   """Logs what is trained on, what was cut or left out, and what is not used."""
   corpus = data.corpus
@@ -156,7 +177,10 @@ def describe(
     _LOG.info("%s", guess)
   for note in (*corpus.notes, *check_inputs.unused(config, corpus)):
     _LOG.info("%s.", note)
-  for note in data.composer.unserved:
+  for note in (
+    *data.composer.unserved,
+    *check_inputs.unswitched(corpus, found),
+  ):
     _LOG.info("%s.", note)
   left_out = corpus.skipped | data.composer.left_out
   for what, count in left_out.items():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hybridret_jax.assembly import model
+from hybridret_jax.data import lexicons as lexicons_lib
 from hybridret_jax.data import sources, tokenizer_files
 from hybridret_jax.ground import digests, faults, writing
 from hybridret_jax.models import huggingface
@@ -22,15 +23,21 @@ _BACK = (
 )
 
 
-def of(corpus: sources.Corpus, made: model.Model) -> dict[str, Any]:
+def of(
+  corpus: sources.Corpus,
+  made: model.Model,
+  found: lexicons_lib.Lexicons | None = None,
+) -> dict[str, Any]:
   """The record of what training reads.
 
   Args:
     corpus: as it was read, whatever was selected from it.
     made: the model that training starts from.
+    found: lexicons, where texts are code-switched.
 
   Returns:
     `schema`; `sources`, a list of `name` and `sha256` in the config's order;
+    `lexicons`, each with its SHA-256;
     `tokenizer` and `start`, each file that is read with its SHA-256. A start
     from scratch has no files: it follows from the settings.
   """
@@ -40,6 +47,7 @@ def of(corpus: sources.Corpus, made: model.Model) -> dict[str, Any]:
       {"name": name, "sha256": sha256}
       for name, sha256 in zip(corpus.sources, corpus.sha256, strict=True)
     ],
+    "lexicons": {} if found is None else dict(found.sha256),
     "tokenizer": tokenizer_of(made.tokenizer_folder),
     "start": start_of(made.folder),
   }
@@ -91,6 +99,7 @@ def check(
   record: dict[str, Any],
   *,
   corpus: sources.Corpus | None = None,
+  lexicons: lexicons_lib.Lexicons | None = None,
   made: model.Model | None = None,
   weights: bool = True,
 ) -> None:
@@ -100,6 +109,7 @@ def check(
     workdir: of the run.
     record: of the run.
     corpus: the data, where they are used.
+    lexicons: of code-switching, where they are used.
     made: the model, for its tokenizer and start.
     weights: whether the start's weights are used, and not its shape alone.
 
@@ -109,6 +119,14 @@ def check(
   found = []
   if corpus is not None:
     found += _other_sources(record["sources"], corpus)
+  if lexicons is not None:
+    # Settings of the run name the lexicons; here it is what they hold.
+    before = record.get("lexicons", {})
+    found += [
+      f"lexicon {name!r} does not hold what the run was trained with"
+      for name, sha256 in lexicons.sha256.items()
+      if before.get(name) != sha256
+    ]
   if made is not None:
     found += [
       f"tokenizer {made.tokenizer_folder}: {how}"

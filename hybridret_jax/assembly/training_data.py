@@ -8,6 +8,8 @@ import numpy as np
 
 from hybridret_jax.assembly import settled
 from hybridret_jax.data import (
+  batch_texts,
+  code_switching,
   composer,
   identity,
   pair_tokens,
@@ -19,6 +21,7 @@ from hybridret_jax.data import (
   tokenizer,
   tokenizer_made,
 )
+from hybridret_jax.data import lexicons as lexicons_lib
 from hybridret_jax.data.corpora import cldr
 from hybridret_jax.ground import caching
 from hybridret_jax.ground import languages as tags
@@ -39,6 +42,7 @@ class TrainingData:
     tokens: of `corpus`.
     labels: of its batches.
     layout: of its batches.
+    switched: how their texts are code-switched; None not at all.
   """
 
   corpus: sources.Corpus
@@ -47,6 +51,7 @@ class TrainingData:
   tokens: pair_tokens.PairTokens
   labels: identity.Labels
   layout: pipeline.Layout
+  switched: batch_texts.SwitchedTokens | None = None
 
 
 def cache_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
@@ -97,8 +102,12 @@ def path(config: ml_collections.ConfigDict, spec: str) -> pathlib.Path | None:
 
 
 def absent(config: ml_collections.ConfigDict) -> list[str]:
-  """Files and folders of data.sources that are not on this machine."""
+  """Files and folders of sources and lexicons that are not on this machine."""
   paths = [path(config, spec) for spec in config.data.sources]
+  if config.code_switching.probability:
+    for spec in config.code_switching.lexicons:
+      name = lexicons_lib.file_of(spec)
+      paths.append(pathlib.Path(_placed(config, name)) if name else None)
   return [str(x) for x in paths if x is not None and not x.exists()]
 
 
@@ -134,8 +143,16 @@ def make(
   config: ml_collections.ConfigDict,
   corpus: sources.Corpus,
   text_tokenizer: tokenizer.Tokenizer,
+  found: lexicons_lib.Lexicons | None = None,
 ) -> TrainingData:
-  """Split, composer, tokens and layout over all rows that were read."""
+  """Split, composer, tokens and layout over all rows that were read.
+
+  Args:
+    config: the whole config.
+    corpus: all rows.
+    text_tokenizer: of the model.
+    found: `lexicons`, where they are at hand.
+  """
   config = settled.of(config)
   tokens = encode(config, corpus, text_tokenizer)
   identities = pair_tokens.identities(tokens)
@@ -143,15 +160,80 @@ def make(
   corpus, held, rows = _split(config, corpus, identities)
   composed = _composer(config, corpus)
   tokens = pair_tokens.of_rows(tokens, corpus, rows)
+  switched = _switched(config, corpus, text_tokenizer, found)
   layout = pipeline.plan_layout(
     composed,
     tokens,
     seed=config.seed,
     apart=not config.model.tied,
+    switched=switched,
     **config.packing,
   )
   labels = identity.Labels(corpus, identity.of_rows(identities, rows))
-  return TrainingData(corpus, held, composed, tokens, labels, layout)
+  return TrainingData(corpus, held, composed, tokens, labels, layout, switched)
+
+
+def lexicons(
+  config: ml_collections.ConfigDict,
+) -> lexicons_lib.Lexicons | None:
+  """The lexicons of a config's code-switching; None where that is off.
+
+  Raises:
+    Fault: as `lexicons.read`.
+  """
+  given = config.code_switching
+  if not given.probability:
+    return None
+  return lexicons_lib.read(
+    tuple(given.lexicons),
+    into=tags.distinct(given.languages, "code_switching.languages"),
+    place=lambda name: pathlib.Path(_placed(config, name)),
+  )
+
+
+def switching(
+  config: ml_collections.ConfigDict,
+  corpus: sources.Corpus,
+  found: lexicons_lib.Lexicons | None = None,
+) -> code_switching.Switching | None:
+  """Which texts of batches become what; None where nothing is replaced.
+
+  Args:
+    config: the whole config.
+    corpus: what batches are composed of.
+    found: `lexicons`, where they are at hand.
+  """
+  if not config.code_switching.probability:
+    return None
+  return code_switching.Switching(
+    corpus,
+    code_switching.Settings(**config.code_switching),
+    found or lexicons(config),  # pyright: ignore[reportArgumentType]
+  )
+
+
+def _switched(config, corpus, text_tokenizer, found):
+  made = switching(config, corpus, found)
+  if made is None:
+    return None
+
+  def encode(side, texts):
+    return text_tokenizer.encode(
+      texts,
+      prefix=config.data[f"{side}_prefix"],
+      max_length=config.data[f"{side}_length"],
+    )
+
+  special = text_tokenizer.backend.num_special_tokens_to_add(False)
+  return batch_texts.SwitchedTokens(
+    made,
+    encode,
+    longest={
+      side: config.data[f"{side}_length"]
+      for side in config.code_switching.sides
+    },
+    shortest=max(special, 1),
+  )
 
 
 def composer_of(

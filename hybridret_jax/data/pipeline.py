@@ -6,12 +6,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from hybridret_jax.data import certificate, identity, packing, pair_tokens
+from hybridret_jax.data import (
+  batch_texts,
+  certificate,
+  identity,
+  packing,
+  pair_tokens,
+)
 from hybridret_jax.data import composer as composers
 from hybridret_jax.data import shapes as row_shapes
 
 KINDS = ("monolingual", "cross_lingual", "mixed")
 SIDES = ("query", "passage")
+_TOKENISED = 10_000  # Pairs at most, to measure texts that are code-switched.
 ARRAYS = 5  # Of a tier: packing.Packed.arrays.
 # Of a batch.
 AROUND = (
@@ -100,6 +107,7 @@ def plan_layout(
   row_multiple: int = 8,
   shapes: int = 7,
   sample: int = 400,
+  switched: batch_texts.SwitchedTokens | None = None,
 ) -> Layout:
   """The layout of a run, the same on every host.
 
@@ -117,6 +125,7 @@ def plan_layout(
       that rows are split into must divide it.
     shapes: see `row_counts`.
     sample: see `row_counts`.
+    switched: how texts are code-switched; None not at all.
 
   Raises:
     ValueError: the rows do not ascend in length, or do not hold the longest
@@ -127,14 +136,20 @@ def plan_layout(
   if row_counts:
     chosen = _given(row_counts, row_lengths, packs=1 + apart)
   else:
-    plans = (composer.plan(seed, step) for step in range(sample))
+    if switched is not None:  # Every text is tokenised.
+      sample = min(sample, max(_TOKENISED // composer.batch_size, 20))
     chosen = row_shapes.choose(
       [
-        [
-          packing.text_lengths(tokens.offsets, texts)
-          for texts in _texts(plan, tokens, composer, apart)
-        ]
-        for plan in plans
+        batch_texts.of(
+          composer.plan(seed, step),
+          tokens,
+          apart=apart,
+          parallel=bool(composer.parallel_share),
+          switched=switched,
+          seed=seed,
+          step=step,
+        ).lengths
+        for step in range(sample)
       ],
       row_lengths=row_lengths,
       multiple=row_multiple,
@@ -142,15 +157,18 @@ def plan_layout(
     )
   last = tuple(
     row_shapes.any_batch(kinds, row_lengths, row_multiple)
-    for kinds in _kinds(composer, tokens, apart)
+    for kinds in _kinds(composer, tokens, apart, switched)
   )
   most = row_shapes.slots(last, row_lengths)
   smaller = [x for x in chosen if row_shapes.slots(x, row_lengths) < most]
+  shortest = int(tokens.lengths.min())
+  if switched is not None:
+    shortest = min(shortest, switched.shortest)
   return Layout(
     row_lengths=row_lengths,
     shapes=tuple(zip(*smaller, last, strict=True)),
     apart=apart,
-    shortest=int(tokens.lengths.min()),
+    shortest=shortest,
   )
 
 
@@ -166,6 +184,7 @@ def batches(
   process_index: int = 0,
   process_count: int = 1,
   prefetch: int = 4,
+  switched: batch_texts.SwitchedTokens | None = None,
 ) -> Iterator[Batch]:
   """Batches `start_step` … `total_steps` - 1, each a function of (seed, t).
 
@@ -190,7 +209,13 @@ def batches(
 
   def build(step):
     batch = build_batch(
-      composer, tokens, labels, layout, seed=seed, step=int(step)
+      composer,
+      tokens,
+      labels,
+      layout,
+      seed=seed,
+      step=int(step),
+      switched=switched,
     )
     local = [
       array[_slice(len(array), process_index, process_count)]
@@ -240,23 +265,32 @@ def build_batch(
   *,
   seed: int,
   step: int,
+  switched: batch_texts.SwitchedTokens | None = None,
 ) -> Batch:
-  """Batch t, whole."""
+  """Batch t, whole; `switched` says how its texts are code-switched, if so."""
   plan = composer.plan(seed, step)
-  packs = _texts(plan, tokens, composer, layout.apart)
-  lengths = [packing.text_lengths(tokens.offsets, texts) for texts in packs]
+  found = batch_texts.of(
+    plan,
+    tokens,
+    apart=layout.apart,
+    parallel=bool(composer.parallel_share),
+    switched=switched,
+    seed=seed,
+    step=step,
+  )
+  lengths = found.lengths
   shapes, rows_of = _place(lengths, layout)
   packed = [
     packing.pack_tiers(
-      tokens.ids,
-      tokens.offsets,
+      found.ids,
+      found.offsets,
       texts,
       row_lengths=layout.row_lengths,
       row_counts=shape,
       pad_id=tokens.pad_id,
       row_of=row_of,
     )
-    for texts, shape, row_of in zip(packs, shapes, rows_of, strict=True)
+    for texts, shape, row_of in zip(found.packs, shapes, rows_of, strict=True)
   ]
   tiers = [tier for pack in packed for tier in pack]
   return Batch(
@@ -276,7 +310,7 @@ def build_batch(
     tokens=sum(int(np.sum(tier.segments_RL > 0)) for tier in tiers),
     slots=sum(tier.ids_RL.size for tier in tiers),
     attended=sum(int((x.astype(np.int64) ** 2).sum()) for x in lengths),
-    certificate=certificate.of(plan, composer.corpus),
+    certificate=certificate.of(plan, composer.corpus, found.switched),
   )
 
 
@@ -297,36 +331,20 @@ def _place(lengths, layout):
   raise AssertionError(f"no shape of {layout.shapes} holds a batch")
 
 
-def _texts(plan, tokens, composer, apart) -> list[np.ndarray]:
-  """Stored texts of each pack, in the order in which `Batch` numbers them."""
-  query = tokens.query_of_row[plan.query_row]
-  passage = np.concatenate(
-    [
-      tokens.passage_of_row[plan.passage_row],
-      tokens.passage_of_text[plan.negative_text].reshape(-1),
-    ]
-  )
-  parallel = np.zeros(0, np.int32)
-  if composer.parallel_share:
-    row = plan.parallel_row
-    parallel = np.where(row < 0, -1, tokens.query_of_row[row])
-  if apart:
-    return [np.concatenate([query, parallel]), passage]
-  return [np.concatenate([query, passage, parallel])]
-
-
-def _kinds(composer, tokens, apart):
+def _kinds(composer, tokens, apart, switched):
   """(number, most tokens of one) of each kind of text, by pack."""
 
-  def longest(stored):
+  def longest(side, stored):
+    if switched is not None and side in switched.longest:
+      return switched.longest[side]
     return int(tokens.lengths[stored[stored >= 0]].max())
 
   size = composer.batch_size
   parallel = size if composer.parallel_share else 0
-  queries = (size + parallel, longest(tokens.query_of_row))
+  queries = (size + parallel, longest("query", tokens.query_of_row))
   passages = (
     size * (1 + composer.negatives),
-    longest(tokens.passage_of_text),
+    longest("passage", tokens.passage_of_text),
   )
   return [[queries], [passages]] if apart else [[queries, passages]]
 

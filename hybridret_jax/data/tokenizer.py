@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import pathlib
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,6 +26,9 @@ from hybridret_jax.ground import caching, faults, writing
 FILE = tokenizer_files.FILE
 _LOG = logging.getLogger(__name__)
 _CHUNK = 2048  # texts between two steps of the progress bar
+# A backend holds the length that it cuts at, and threads share backends: those
+# that build batches, and that of an evaluation meanwhile.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,8 +140,6 @@ class Tokenizer:
     return digest.hexdigest()
 
   def _encode(self, texts, contexts, prefix, max_length):
-    self.backend.enable_truncation(max_length, direction=self.cut_side)
-    self.backend.no_padding()
     ids, types, lengths, cut = [], [], [], 0
     # Of one type there is nothing to tell, but another one may be asked for.
     typed = contexts is not None and (self.types > 1 or self.pair_types)
@@ -151,7 +153,10 @@ class Tokenizer:
         if contexts is not None:
           seconds = (context.strip() for context in contexts[run])
           chunk = list(zip(chunk, seconds, strict=True))
-        encodings = self.backend.encode_batch_fast(chunk)
+        with _ONE_AT_A_TIME:
+          self.backend.enable_truncation(max_length, direction=self.cut_side)
+          self.backend.no_padding()
+          encodings = self.backend.encode_batch_fast(chunk)
         ids.append(
           np.concatenate([np.array(e.ids, np.int32) for e in encodings])
         )

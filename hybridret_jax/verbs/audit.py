@@ -57,13 +57,17 @@ def audit(
   composer = training_data.composer_of(
     run.config, run.corpus, run.model.tokenizer
   )
+  switching = training_data.switching(run.config, composer.corpus, run.lexicons)
   seed = run.config.seed
   other: list[int] = []
 
   def plans():
     for step in range(first, last + 1):
       plan = composer.plan(seed, step - 1)
-      if certificate.of(plan, composer.corpus) != logged[step]:
+      switched = ()
+      if switching is not None:
+        switched = switching.texts(plan, seed, step - 1)
+      if certificate.of(plan, composer.corpus, switched) != logged[step]:
         other.append(step)
       yield plan
 

@@ -94,8 +94,8 @@ def _train(config, workdir, inputs) -> None:
   with told.interruptible():
     run = runs.Run.to_train(config, workdir, inputs)
     config, mesh, made = run.config, run.mesh, run.model
-    data = training_data.make(config, run.corpus, made.tokenizer)
-    run_folder.describe(config, data)
+    data = training_data.make(config, run.corpus, made.tokenizer, run.lexicons)
+    run_folder.describe(config, data, run.lexicons)
     if _is_over(config, workdir):
       return
     prepared = train_step.make(
@@ -171,6 +171,7 @@ def _train(config, workdir, inputs) -> None:
         total_steps=total,
         process_index=part,
         process_count=parts,
+        switched=data.switched,
       )
       steps_meter.restart()  # The first evaluation is no training.
       steps_meter.go_on(notes.get(_WINDOW, {}))

@@ -119,3 +119,35 @@ def test_what_data_offer_and_nobody_uses_is_said(config, tmp_path):
     "80 rows name fewer than batches.negatives 1 hard negatives and give no"
     " query"
   )
+
+
+def test_lexicons_are_read_before_training_where_they_are_used(
+  config, tmp_path
+):
+  lexicon = tmp_path / "fr-de.txt"
+  lexicon.write_text("maison haus\nchat\n")
+  config.code_switching.lexicons = ("fr-de.txt", "en-de.txt")
+  assert not list(check_inputs.problems(config, ["train"], inputs.Inputs()))
+  config.code_switching.probability = 0.5
+  assert not list(check_inputs.problems(config, ["evaluate"], inputs.Inputs()))
+  (told,) = check_inputs.problems(config, ["train"], inputs.Inputs())
+  assert "fr-de.txt:2: 'chat' is no word with its translation; write" in told
+  lexicon.write_text("maison haus\n")
+  (told,) = check_inputs.problems(config, ["train"], inputs.Inputs())
+  assert str(tmp_path / "en-de.txt") in told
+  config.code_switching.lexicons = ("fr-de.txt",)
+  (told,) = check_inputs.problems(config, ["train"], inputs.Inputs())
+  assert told == (
+    "code_switching.lexicons translate from fr, and data.languages are de, en;"
+    " name lexicons of one of these"
+  )
+  (tmp_path / "en-de.txt").write_text("house haus\n")
+  config.code_switching.lexicons = ("fr-de.txt", "en-de.txt")
+  read = inputs.Inputs()
+  assert not list(check_inputs.problems(config, ["train"], read))
+  corpus, found = read.corpus(config), read.lexicons(config)
+  assert check_inputs.unswitched(corpus, found) == [
+    "words of en are replaced by those of de",
+    "texts in de are in no lexicon and stay",
+  ]
+  assert check_inputs.unswitched(corpus, None) == []

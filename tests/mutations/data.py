@@ -3,13 +3,15 @@
 from tests.mutations.mutation import Mutation
 
 _PIPELINE = "hybridret_jax/data/pipeline.py"
-_BUILT = """batch = build_batch(
-      composer, tokens, labels, layout, seed=seed, step=int(step)
+_BUILT = """      seed=seed,
+      step=int(step),
+      switched=switched,
     )"""
-_OTHERWISE = """own, at = {}
-    batch = build_batch(
-      composer, tokens, labels, layout, seed=own, step=at
+_OTHERWISE = """      seed={},
+      step={},
+      switched=switched,
     )"""
+_SWITCHING = "hybridret_jax/data/code_switching.py"
 _IDENTITY = "hybridret_jax/data/identity.py"
 _NEGATIVE = (
   "tests/data/identity_test.py::test_in_no_batch_a_positives_text_is_a_negative"
@@ -26,7 +28,7 @@ MUTATIONS = (
     known_from="sentence-transformers' data parallel samplers",
     file=_PIPELINE,
     old=_BUILT,
-    new=_OTHERWISE.format("seed + process_index, int(step)"),
+    new=_OTHERWISE.format("seed + process_index", "int(step)"),
     tests=(_HOSTS,),
   ),
   Mutation(
@@ -58,7 +60,7 @@ MUTATIONS = (
     known_from="MaxText #3673",
     file=_PIPELINE,
     old=_BUILT,
-    new=_OTHERWISE.format("seed, int(step) * process_count"),
+    new=_OTHERWISE.format("seed", "int(step) * process_count"),
     tests=(_HOSTS,),
   ),
   Mutation(
@@ -168,6 +170,44 @@ MUTATIONS = (
     tests=(
       "tests/verbs/audit_test.py"
       "::test_a_run_in_one_go_has_the_same_certificate",
+    ),
+  ),
+  Mutation(
+    name="switched_alike_at_every_step",
+    bug="Of a text the same words are replaced whenever it is drawn.",
+    known_from="",
+    file=_SWITCHING,
+    old="key=np.array([seed, step], np.uint64),",
+    new="key=np.array([seed, 0 * step], np.uint64),",
+    tests=(
+      "tests/data/code_switching_test.py"
+      "::test_a_text_follows_from_seed_step_side_and_place",
+    ),
+  ),
+  Mutation(
+    name="negatives_in_one_language",
+    bug="Hard negatives stay as they are where positives are code-switched, so"
+    " that the language tells them apart.",
+    known_from="",
+    file=_SWITCHING,
+    old='      add("passage", size + n,',
+    new='      add("negative", size + n,',
+    tests=(
+      "tests/data/code_switching_test.py"
+      "::test_of_a_small_lexicon_the_output_is_exact",
+    ),
+  ),
+  Mutation(
+    name="switched_into_another_text",
+    bug="Two texts that become the same by their translations are each other's"
+    " negatives.",
+    known_from="",
+    file="hybridret_jax/data/batch_texts.py",
+    old="      runs[place] = as_it_was[place]\n",
+    new="      pass\n",
+    tests=(
+      "tests/data/batch_texts_test.py"
+      "::test_texts_that_became_the_same_stay_apart",
     ),
   ),
   Mutation(

@@ -41,8 +41,8 @@ MUTATIONS = (
     bug="A run goes on with data that are not those it began with.",
     known_from="",
     file="hybridret_jax/assembly/run_folder.py",
-    old="    check_made_of(workdir, corpus=corpus, made=made)",
-    new="    check_made_of(workdir, made=made)",
+    old="    check_made_of(workdir, corpus=corpus, made=made, lexicons=found)",
+    new="    check_made_of(workdir, made=made, lexicons=found)",
     tests=(f"{_ALTERED}[train-False-data]",),
   ),
   Mutation(

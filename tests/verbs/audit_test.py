@@ -77,6 +77,31 @@ def test_a_run_without_counts_goes_on_with_all_its_steps(
   assert found["steps"] == 9 and found == shares.load(tmp_path / "old")
 
 
+def test_replaced_words_are_audited_with_the_lexicons_of_the_run(
+  place, run, tmp_path
+):
+  lexicon = tmp_path / "de-en.txt"
+  lines = [f"{word} {word[::-1]}\n" for word in small_run.WORDS]
+  lexicon.write_text("".join(lines))
+  config = config_of(place)
+  config.code_switching.probability = 0.5
+  config.code_switching.lexicons = (str(lexicon),)
+  for steps in (3, 5):
+    config.train.steps = steps
+    train.train(config, tmp_path / "switched")
+  assert library.audit(None, tmp_path / "switched") == 5
+  logged = training_log.certificates(tmp_path / "switched")
+  plain = training_log.certificates(run)
+  assert any(logged[step] != plain[step] for step in logged)
+  lexicon.write_text("".join(lines[:-1]))
+  refused = "lexicon .* does not hold what the run was trained with"
+  with pytest.raises(faults.Fault, match=refused):
+    library.audit(None, tmp_path / "switched")
+  config.train.steps = 6
+  with pytest.raises(faults.Fault, match=refused):
+    train.train(config, tmp_path / "switched")
+
+
 def test_another_digest_is_named(run):
   path = run / training_log.CERTIFICATE
   lines = path.read_text().splitlines()
