@@ -307,8 +307,7 @@ def compare(
   Args:
     runs: folders that were given to `evaluate` or `Evaluation.save`.
     out: where the pages go; a folder of their own.
-    baseline: "RUN: SYSTEM", what the others are compared with; None is the
-      first.
+    baseline: "RUN: SYSTEM" that others are compared with; None: the first.
 
   Returns:
     The pages, HTML; tables and figures lie beside them.
@@ -323,22 +322,19 @@ def compare(
 def convert(model: Path, folder: Path) -> dict[str, Any]:
   """Writes a model whose weights are a pickle as one with safetensors.
 
-  The pickle is read in a process of its own that runs nothing of it.
-
   Args:
     model: a folder with pytorch_model.bin, or its shards.
     folder: of the converted model; missing or empty.
 
   Returns:
-    `tensors`: how many; `left_out`: files that were not taken.
+    How many `tensors`, and files that were `left_out`.
 
   Raises:
-    Fault: a file holds more than tensors, torch is not installed, there is
-      nothing to convert, or the folder is not free.
+    Fault: as `verbs.convert.convert`, which runs nothing of the pickle.
   """
-  from hybridret_jax.verbs import convert as converting
+  from hybridret_jax.verbs import convert as verb
 
-  return converting.convert(pathlib.Path(model), pathlib.Path(folder))
+  return verb.convert(pathlib.Path(model), pathlib.Path(folder))
 
 
 def trim(
