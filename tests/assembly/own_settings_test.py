@@ -34,6 +34,7 @@ OTHERWISE = {
   "model.projection": 8,
   "model.projection_hidden": 8,
   "model.tied": False,
+  "model.truncate_dim": 8,
   "model.dtype": "bfloat16",
   "model.param_dtype": "bfloat16",
   "model.start_share": 0.5,
