@@ -17,7 +17,7 @@ def main(out: str, *files: str) -> None:
     SystemExit: saying in one line what of which file cannot be taken.
   """
   import safetensors.torch
-  import torch
+  import torch  # pyright: ignore[reportMissingImports]
 
   tensors = {}
   for file in files:
