@@ -55,6 +55,8 @@ def plan(
     )
   texts = _texts(config, mean_tokens, shortest)
   slice_ = topologies.of(topology)
+  key, find = _SEARCHES[search or "batch"]
+  name = key.split(".")[-1]
   trials = []
 
   def attempt(settings: dict[str, int]) -> bool:
@@ -68,14 +70,18 @@ def plan(
       print(_trial(trials[-1]), flush=True)
     return trials[-1]["fits"]
 
+  def left(number: int) -> int | None:
+    """Bytes that were free with that number, where that is known."""
+    trial = next(trial for trial in trials if trial[name] == number)
+    most = trial["capacity_bytes"]
+    return None if most is None else most - trial["needed_bytes"]
+
   if search is None:
     attempt({})
     found = trials[0]
   else:
     slices = meshes.slices(slice_.mesh(**config.mesh))
-    key, find = _SEARCHES[search]
-    best = find(config, texts, slices, lambda number: attempt({key: number}))
-    name = key.split(".")[-1]
+    best = find(config, texts, slices, lambda n: attempt({key: n}), left)
     found = next((t for t in trials if t[name] == best), trials[-1])
   if workdir is not None:
     saved = {"figures": found, "trials": trials}

@@ -16,8 +16,8 @@ from typing import Any
 import ml_collections
 
 import hybridret_jax
-from hybridret_jax.ground import writing
-from hybridret_jax.study import design, leases
+from hybridret_jax.ground import leases, writing
+from hybridret_jax.study import design
 
 STUDY = "study.json"
 CELL = "cell.json"

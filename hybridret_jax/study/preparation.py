@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import ml_collections
 
 from hybridret_jax.assembly import check, check_inputs, inputs
-from hybridret_jax.ground import writing
-from hybridret_jax.study import claims, design, leases
+from hybridret_jax.ground import leases, writing
+from hybridret_jax.study import claims, design
 from hybridret_jax.study.domains import datasets
 
 _LOG = logging.getLogger(__name__)

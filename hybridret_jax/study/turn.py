@@ -15,9 +15,9 @@ import ml_collections
 import numpy as np
 from jax.experimental import multihost_utils
 
-from hybridret_jax.ground import ends
+from hybridret_jax.ground import ends, leases
 from hybridret_jax.parallel import hosts
-from hybridret_jax.study import child_processes, design, leases, ledger
+from hybridret_jax.study import child_processes, design, ledger
 
 _LOG = logging.getLogger(__name__)
 LOST = 76  # Exit status when another process has taken the cell over.

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import ml_collections
 
 from hybridret_jax.assembly import places
-from hybridret_jax.study import child_processes, design, leases, ledger
+from hybridret_jax.ground import leases
+from hybridret_jax.study import child_processes, design, ledger
 
 _LOG = logging.getLogger(__name__)
 NEXT = "next"  # In the place of a cell: the next that can be had.

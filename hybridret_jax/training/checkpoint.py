@@ -67,9 +67,9 @@ class Folder:
 def open_folder(folder: pathlib.Path, *, keep: int = 2) -> Iterator[Folder]:
   """Opens a run's checkpoints to write; the last `keep` and the best one stay.
 
-  For the one process, or job, that trains: what others left unfinished there
-  is removed. A newest checkpoint that is damaged is named and set aside, and
-  the one before it is the newest.
+  For the one process, or job, that has the run (`ground.owning`): what others
+  left unfinished there is removed. A newest checkpoint that is damaged is named
+  and set aside, and the one before it is the newest.
 
   Raises:
     Fault: the folder cannot be read or written, or no checkpoint in it is
@@ -80,10 +80,7 @@ def open_folder(folder: pathlib.Path, *, keep: int = 2) -> Iterator[Folder]:
   policies: Any = ocp.training.preservation_policies
   with checkpoint_folder.telling(folder, "opened"):
     folder.mkdir(parents=True, exist_ok=True)
-  with (
-    checkpoint_folder.alone(folder),
-    checkpoint_folder.plain(folder) as plain,
-  ):
+  with checkpoint_folder.plain(folder) as plain:
     if jax.process_index() == 0:
       _remove_half_deleted(folder)
       _set_damaged_aside(folder)

@@ -1,7 +1,6 @@
-"""The folder of a run's checkpoints: whose turn, which path, what failed."""
+"""The folder of a run's checkpoints: which path, what failed."""
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import re
@@ -25,33 +24,6 @@ def steps(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
   except FileNotFoundError:
     return []
   return sorted((int(n), folder / n) for n in names if n.isdecimal())
-
-
-@contextlib.contextmanager
-def alone(folder: pathlib.Path) -> Iterator[None]:
-  """Holds a folder, so that no second run on this machine writes there.
-
-  The system gives it free when the process ends, however. Disks that know no
-  locks are not held.
-  """
-  if jax.process_index() != 0:
-    yield
-    return
-  descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-  try:
-    try:
-      fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise faults.Fault(
-        folder,
-        "another process trains this run",
-        "wait for it or end it, or give another --workdir",
-      ) from error
-    except OSError:
-      pass
-    yield
-  finally:
-    os.close(descriptor)
 
 
 @contextlib.contextmanager

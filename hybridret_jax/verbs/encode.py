@@ -9,7 +9,7 @@ from typing import Any
 
 from hybridret_jax import retriever as retrievers
 from hybridret_jax.assembly import places
-from hybridret_jax.ground import faults, writing
+from hybridret_jax.ground import faults, owning, writing
 from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import corpora, indexes, store
 
@@ -49,12 +49,17 @@ def encode(
     `texts`, `skipped`, `shards`, and what is known of each index.
 
   Raises:
-    Fault: naming the line of a record that cannot be used, or an index that
-      cannot be made here.
+    Fault: naming the line of a record that cannot be used, an index that
+      cannot be made here, or another process that encodes into the folder.
     ValueError: the folder holds vectors of something else.
   """
   indexes.check(index)
   _check_place(folder)
+  with owning.owned(folder, "encodes into this store", first=hosts.is_first()):
+    return _encode(retriever, corpus, folder, side, dtype, index, shard_size)
+
+
+def _encode(retriever, corpus, folder, side, dtype, index, shard_size):
   count = _keep_ids(corpus, folder)
   for what, number in corpus.skipped.items():
     _LOG.info("Left out: %d %s.", number, what)
@@ -130,6 +135,7 @@ def _check_place(folder: pathlib.Path) -> None:
     raise faults.Fault(folder, "is a file", "give a folder")
   held = {x.name for x in folder.iterdir() if not writing.is_aside(x.name)}
   held -= {name for name in held if name.endswith(places.LOGS)}
+  held.discard(owning.FOLDER)
   # Ids come first, then a shard, then the manifest that names it: vectors and
   # indexes beside no manifest are somebody else's.
   unnamed = {IDS, "00000.npy"} if IDS in held else set()

@@ -18,7 +18,7 @@ from hybridret_jax.data import (
   pair_tokens,
   sources,
 )
-from hybridret_jax.ground import digests, faults, writing
+from hybridret_jax.ground import digests, faults, owning, writing
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import mined_page
 from hybridret_jax.retrieval import store
@@ -55,7 +55,8 @@ def mine(
     The folders of the sources.
 
   Raises:
-    Fault: the folder holds something else, or nothing can be mined.
+    Fault: the folder holds something else, nothing can be mined, or another
+      process mines there.
   """
   if jax.process_count() > 1:
     raise faults.Fault(
@@ -63,6 +64,11 @@ def mine(
       f"{jax.process_count()} processes",
       "run it in one, on all its devices",
     )
+  with owning.owned(folder, "mines here"):
+    return _mine(corpus, settings, by, folder, normalize)
+
+
+def _mine(corpus, settings, by, folder, normalize) -> list[pathlib.Path]:
   if isinstance(by, given_lib.Given):
     identities = identity.by_text(corpus)
   else:
@@ -110,7 +116,7 @@ def check_place(folder: pathlib.Path) -> None:
   if not folder.is_dir():
     raise faults.Fault(folder, "is a file", "give a folder")
   held = {x.name for x in folder.iterdir() if not writing.is_aside(x.name)}
-  if held - {"vectors"} and FILE not in held:
+  if held - {"vectors", owning.FOLDER} and FILE not in held:
     shown = ", ".join(map(repr, sorted(held)[:3]))
     raise faults.Fault(
       folder,

@@ -1,5 +1,6 @@
 """Trains a dual encoder with hybrid batches: the loop, top to bottom."""
 
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -25,7 +26,7 @@ from hybridret_jax.assembly import (
 )
 from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.data import mixture, pipeline, sources
-from hybridret_jax.ground import told
+from hybridret_jax.ground import owning, told
 from hybridret_jax.parallel import hosts, peaks
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.reporting import (
@@ -82,15 +83,21 @@ def train(
 
   Raises:
     ValueError: the config does not fit its data or the run in `workdir`.
+    Fault: another process trains this run, or has taken it over.
     FloatingPointError: the loss is no number any more; the step is named.
     ToldToEnd: the process was told to end, and what is done is saved; in a job
       of several processes SystemExit.
   """
-  with hosts.heeding():
-    _train(config, workdir, inputs)
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(hosts.heeding())
+    with told.interruptible():
+      owner = stack.enter_context(
+        owning.owned(workdir, "trains this run", first=hosts.is_first())
+      )
+    _train(config, workdir, inputs, owner)
 
 
-def _train(config, workdir, inputs) -> None:
+def _train(config, workdir, inputs, owner) -> None:
   with told.interruptible():
     run = runs.Run.to_train(config, workdir, inputs)
     config, mesh, made = run.config, run.mesh, run.model
@@ -227,6 +234,7 @@ def _train(config, workdir, inputs) -> None:
           or _due(done, every.checkpoint_every, total)
         ):
           steps_meter.settle()
+          owner.check()
           composed.flush()
           checkpoint.save(
             checkpoints,

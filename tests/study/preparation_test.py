@@ -6,7 +6,8 @@ import ml_collections
 import pytest
 
 from hybridret_jax import defaults
-from hybridret_jax.study import leases, preparation
+from hybridret_jax.ground import leases
+from hybridret_jax.study import preparation
 from tests.ground import leftovers
 from tests.study.domains.datasets_test import SETTINGS, folder  # noqa: F401
 

@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from hybridret_jax.study import design, leases, ledger, worker
+from hybridret_jax.ground import leases
+from hybridret_jax.study import design, ledger, worker
 from tests.fixtures.study import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]

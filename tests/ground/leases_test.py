@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from hybridret_jax.study import leases
+from hybridret_jax.ground import leases
 
 LEASE = 60.0
 ROOT = pathlib.Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def python(code, *arguments, **settings):
   """A process of its own that has `leases` and a folder."""
   head = (
     "import pathlib, sys, time\n"
-    "from hybridret_jax.study import leases\n"
+    "from hybridret_jax.ground import leases\n"
     "folder = pathlib.Path(sys.argv[1])\n"
   )
   return subprocess.Popen(

@@ -26,6 +26,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hybridret_jax.ground import writing
+
 _NAME = re.compile(r"claim_(\d+)\.json")
 _BEATS = 6  # Of a lease.
 _LONGEST_BEAT = 60.0  # Seconds.
@@ -80,6 +82,21 @@ def holder(
   return claim if _now(folder) - touched <= lease_seconds else None
 
 
+def last_sign(folder: pathlib.Path) -> float | None:
+  """When the newest claim was touched, by its disk's clock; None of none."""
+  number, _ = _newest(folder)
+  try:
+    with _path(folder, number).open() as file:
+      return os.fstat(file.fileno()).st_mtime
+  except FileNotFoundError:
+    return None
+
+
+def is_here(claim: dict[str, Any]) -> bool:
+  """Whether a claim's process is one of this very machine."""
+  return bool(_machine()) and claim.get("machine") == _machine()
+
+
 def is_held(lease: Lease) -> bool:
   """Whether the claim is still the one that counts."""
   if _path(lease.folder, lease.number + 1).exists():
@@ -131,6 +148,17 @@ def attempts(folder: pathlib.Path) -> int:
   """How often a folder was claimed to be worked on."""
   claims = [_read(_path(folder, number)) for number in _numbers(folder)]
   return len({claim.get("owner") for claim in claims} - {None})
+
+
+def forget_old(lease: Lease) -> None:
+  """Removes claims from before the last one, in a folder that is never done.
+
+  A process that saw one of these last, and was late to take it over, finds
+  the later ones and holds nothing.
+  """
+  for number in _numbers(lease.folder):
+    if number < lease.number - 1:
+      _path(lease.folder, number).unlink(missing_ok=True)
 
 
 def clear(folder: pathlib.Path) -> None:
@@ -212,16 +240,18 @@ def _create(folder, number, owner) -> Lease | None:
     "process_started": _process_started(os.getpid()),
     "started": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
   }
-  flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+  path, flags = _path(folder, number), os.O_CREAT | os.O_EXCL | os.O_WRONLY
   try:
-    descriptor = os.open(_path(folder, number), flags, 0o644)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-      file.write(json.dumps(claim, indent=1) + "\n")
+    descriptor = os.open(path, flags, 0o644)
   except FileExistsError:
     return None
+  try:
+    with writing.naming(path), os.fdopen(descriptor, "w") as file:
+      file.write(json.dumps(claim, indent=1) + "\n")
   except OSError as error:
     # A mounted bucket finds out when the file is closed.
     if error.errno != errno.ESTALE:
+      path.unlink(missing_ok=True)
       raise
     return None
   return Lease(folder, number, owner)
