@@ -61,8 +61,8 @@ class Cell:
 
 CELLS = tuple(
   Cell(model, topology, length, cached)
-  for length, cached, topology, model in itertools.product(
-    LENGTHS, (True, False), SLICES, MODELS
+  for cached, length, topology, model in itertools.product(
+    (False, True), LENGTHS, SLICES, MODELS
   )
 )
 
