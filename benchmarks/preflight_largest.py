@@ -3,10 +3,9 @@
   PYTHONPATH=. python benchmarks/preflight_largest.py
 
 Needs libtpu (the extra `tpu`), no TPU. Each cell is `--mode=plan` with
-`--search=batch`: a model, a slice, a length of passages, with gradient caching
-or without. A cell that lies in --found is not looked for again, so that the
-program can be stopped and started. The table is written into the page between
-its marks.
+`--search=batch`: a model, a slice, a length of passages. A cell that lies in
+--found is not looked for again, so that the program can be stopped and started.
+The table is written into the page between its marks.
 """
 
 import argparse
@@ -37,9 +36,16 @@ MODELS = {
 SLICES = {"v5e:1x1": 1, "v5e:2x4": 8, "v6e:2x4": 8}
 LENGTHS = (512, 8192)
 QUERY = 18  # Tokens, on average.
-# Tokens of a chunk on each chip: a row of each length, at least.
-CHUNKS = {512: 8_192, 8192: 16_384}
+# Pairs of a chip that the search begins with, where no slice was looked at yet.
+START = {512: 16, 8192: 1}
 _GIB = 2**30
+# What the search's start is foretold from; each is compiled all the same.
+CAPACITY = {"v5e:1x1": 15.75 * _GIB, "v5e:2x4": 15.75 * _GIB}
+CAPACITY["v6e:2x4"] = 31.25 * _GIB
+PARAMETERS = dict(
+  zip(MODELS, (141e6, 307e6, 305e6, 568e6, 308e6, 20e6, 596e6), strict=True)
+)
+SPLIT = 12  # Bytes of a parameter and its moments.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,20 +56,16 @@ class Cell:
     model: one of `MODELS`.
     topology: one of `SLICES`.
     length: tokens of a passage.
-    cached: whether in chunks, by gradient caching.
   """
 
   model: str
   topology: str
   length: int
-  cached: bool
 
 
 CELLS = tuple(
-  Cell(model, topology, length, cached)
-  for cached, length, topology, model in itertools.product(
-    (False, True), LENGTHS, SLICES, MODELS
-  )
+  Cell(model, topology, length)
+  for length, model, topology in itertools.product(LENGTHS, MODELS, SLICES)
 )
 
 
@@ -83,7 +85,7 @@ def main() -> None:
     with concurrent.futures.ProcessPoolExecutor(
       1, mp_context=multiprocessing.get_context("spawn")
     ) as process:
-      found[cell] = process.submit(look, cell).result()
+      found[cell] = process.submit(look, cell, start(found, cell)).result()
     with path.open("a", encoding="utf-8") as file:
       row = {**dataclasses.asdict(cell), **found[cell]}
       file.write(json.dumps(row) + "\n")
@@ -91,12 +93,31 @@ def main() -> None:
   write_table(found, page)
 
 
-def look(cell: Cell) -> dict[str, Any]:
+def start(found: dict[Cell, dict[str, Any]], cell: Cell) -> int:
+  """A batch to begin with: what a chip held elsewhere, with this one's room."""
+  devices = SLICES[cell.topology]
+  for topology in ("v5e:2x4", "v5e:1x1"):
+    row = found.get(dataclasses.replace(cell, topology=topology))
+    fitting = [t for t in row["trials"] if t[1]] if row else []
+    if len(fitting) < 2:
+      continue
+    (small, _, before, _), (large, _, after, _) = sorted(fitting)[-2:]
+    pair = max(after - before, 1) / (large - small) * SLICES[topology]
+    room = CAPACITY[cell.topology] - after
+    # Parameters and moments that more chips split.
+    room += (
+      SPLIT * PARAMETERS[cell.model] * (1 / SLICES[topology] - 1 / devices)
+    )
+    return max(int(large / SLICES[topology] + room / pair), 1) * devices
+  return START[cell.length] * devices
+
+
+def look(cell: Cell, start: int) -> dict[str, Any]:
   """The largest batch, None if none fits, and what was tried."""
   with tempfile.TemporaryDirectory() as folder:
     workdir = pathlib.Path(folder)
     preflight.plan(
-      settings(cell),
+      settings(cell, start),
       workdir,
       topology=cell.topology,
       mean_tokens=(QUERY, cell.length),
@@ -108,7 +129,6 @@ def look(cell: Cell) -> dict[str, Any]:
   return {
     "batch_size": figures["batch_size"] if figures["fits"] else None,
     **{key: figures[key] for key in kept},
-    "chunks": figures["chunks"]["both"],
     "versions": figures["versions"],
     "trials": [
       [t["batch_size"], t["fits"], t["needed_bytes"], t["compile_seconds"]]
@@ -117,7 +137,7 @@ def look(cell: Cell) -> dict[str, Any]:
   }
 
 
-def settings(cell: Cell) -> ml_collections.ConfigDict:
+def settings(cell: Cell, batch_size: int) -> ml_collections.ConfigDict:
   """The config of a cell: mmbert_base_hybrid's but for what it names."""
   config = shipped.get_config("mmbert_base_hybrid")
   devices = SLICES[cell.topology]
@@ -129,10 +149,8 @@ def settings(cell: Cell) -> ml_collections.ConfigDict:
   config.packing.row_lengths = (64, cell.length)
   config.packing.row_multiple = devices
   config.mesh.fsdp = devices
-  config.train.chunk_tokens = CHUNKS[cell.length] if cell.cached else 0
-  config.batches.batch_size = devices * (
-    2048 if cell.cached and cell.length == 512 else 32 if cell.cached else 8
-  )
+  config.train.chunk_tokens = 0
+  config.batches.batch_size = batch_size
   return config
 
 
@@ -163,19 +181,19 @@ def write_table(found: dict[Cell, dict[str, Any]], page: pathlib.Path) -> None:
 
 
 def table(found: dict[Cell, dict[str, Any]]) -> list[str]:
-  """A row for each model and length, two columns for each slice."""
-  heads = [f"{name}{way}" for name in SLICES for way in ("", ", chunks")]
+  """A row for each model, a column for each length and slice."""
+  heads = [f"{slice_}, {length:,}" for length in LENGTHS for slice_ in SLICES]
   rows = [
-    "| model | passages, tokens | " + " | ".join(heads) + " |",
-    "|---|--:|" + "--:|" * len(heads),
+    "| model | " + " | ".join(heads) + " |",
+    "|---|" + "--:|" * len(heads),
   ]
-  for length, model in itertools.product(LENGTHS, MODELS):
+  for model in MODELS:
     cells = (
-      _figure(found.get(Cell(model, topology, length, cached)))
-      for topology in SLICES
-      for cached in (False, True)
+      _figure(found.get(Cell(model, slice_, length)))
+      for length in LENGTHS
+      for slice_ in SLICES
     )
-    rows.append(f"| {model} | {length:,} | " + " | ".join(cells) + " |")
+    rows.append(f"| {model} | " + " | ".join(cells) + " |")
   return rows
 
 
@@ -183,7 +201,7 @@ def _figure(row):
   if row is None:
     return ""
   if row["batch_size"] is None:
-    return f"none ({row['needed_bytes'] / _GIB:.1f} GiB)"
+    return f"none: {row['needed_bytes'] / _GIB:.1f} GiB"
   return f"{row['batch_size']:,}"
 
 
