@@ -269,9 +269,25 @@ def _end(error: BaseException) -> NoReturn:
     status = told.status(error.number)
   else:
     text, status = f"error: {ends.line(error)}", 1
+  text, status = _in_job(error, text, status)
   print(text, file=sys.stderr)
   terminal.flush()
   os._exit(status)
+
+
+def _in_job(error: BaseException, text: str, status: int) -> tuple[str, int]:
+  """Line and status where another process of the job may be at fault.
+
+  If it is not, the others are told the line that ends this one.
+  """
+  if "hybridret_jax.parallel.watch" not in sys.modules:
+    return text, status
+  from hybridret_jax.parallel import watch
+
+  if status == 1 and watch.is_of_another(error) and (line := watch.why()):
+    text, status = f"error: {line}", watch.GONE
+  watch.stop(text if status == 1 else None)
+  return text, status
 
 
 def run() -> None:

@@ -13,6 +13,8 @@
 #   DEVICES   CPU devices of a process (1)
 #   PORT      where the first process waits for the others (a free one)
 #   GRACE     seconds that processes get to save when this is ended (30)
+#   RESTARTS  how often all are started again, to go on from the last checkpoint,
+#             where one was killed or hangs (0)
 #   PYTHON    a Python that has the package (.venv's, which is made)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,9 +25,11 @@ PLATFORM=${PLATFORM:-cpu}
 DEVICES=${DEVICES:-1}
 PORT=${PORT:-}
 GRACE=${GRACE:-30}
+RESTARTS=${RESTARTS:-0}
+GONE=69 # Status of a process that has named another as gone.
 
 main() {
-  local processes logs
+  local processes logs failed=0 restarts=0
   read_command_line "$@"
   check_run "-n $processes"
   if [[ -z ${PYTHON:-} ]]; then
@@ -39,7 +43,19 @@ main() {
     print_all
   else
     run_all
+    while ((failed && restarts < RESTARTS)) && may_restart "$failed"; do
+      restarts=$((restarts + 1))
+      echo "starting all processes again ($restarts of $RESTARTS)" >&2
+      PORT=$(free_port)
+      run_all
+    done
+    exit "$failed"
   fi
+}
+
+# Whether a status is that of a process that was lost, not of an error.
+may_restart() {
+  (($1 == GONE || ($1 > 128 && $1 != 130 && $1 != 143)))
 }
 
 # As `parse`, with -n.
@@ -88,7 +104,7 @@ print_all() {
 
 run_all() {
   local index command log seen
-  pids=()
+  pids=() failed=0
   trap 'end_all 0' EXIT
   trap 'end_all "$GRACE"; exit 130' INT
   trap 'end_all "$GRACE"; exit 143' TERM
@@ -120,7 +136,8 @@ wait_for_all() {
       if ((status)); then
         end_all 0
         report "$index" "$status"
-        exit "$status"
+        failed=$status
+        return
       fi
     done
     sleep 0.2

@@ -218,3 +218,46 @@ def test_four_processes_train_as_one(train, alone):
   workdir, _ = train(4, "--config.train.evaluate_every=0")
   assert list(losses(workdir)) == [1, 2, 3, 4, 5]
   assert losses(workdir) == pytest.approx(losses(alone[0]), rel=1e-5)
+
+
+def test_all_start_again_where_one_is_killed(train, alone, tmp_path):
+  """As often as is allowed, from the last checkpoint, to the same losses."""
+  workdir = tmp_path / "run"
+  shutil.copytree(alone[0] / "tokenizer", workdir / "tokenizer")
+  process = launch(
+    2,
+    "--config=configs/quickstart.py",
+    f"--workdir={workdir}",
+    f"--config.cache={tmp_path}/cache",
+    *SMALL,
+    "--config.train.evaluate_every=0",
+    "--config.train.checkpoint_every=1",
+    PYTHON=sys.executable,
+    RESTARTS="1",
+  )
+  try:
+    until = time.monotonic() + 300
+    while not (workdir / "checkpoints" / "2").is_dir():
+      assert process.poll() is None and time.monotonic() < until
+      time.sleep(0.05)
+    os.kill(of_job(workdir)[1], signal.SIGKILL)
+    _, errors = process.communicate(timeout=600)
+  finally:
+    process.kill()
+  assert process.returncode == 0, errors[-2000:]
+  assert "process 1 ended with status 137" in errors
+  assert "starting all processes again (1 of 1)" in errors
+  assert losses(workdir) == losses(
+    train(2, "--config.train.evaluate_every=0")[0]
+  )
+
+
+def of_job(workdir):
+  """Process ids by their place in the job."""
+  found = {}
+  for pid in running(f"--workdir={workdir}"):
+    words = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    place = [w for w in words if w.startswith(b"JAX_PROCESS_ID=")]
+    if place and b"JAX_COORDINATOR_ADDRESS" in b"".join(words):
+      found[int(place[0].partition(b"=")[2])] = pid
+  return found

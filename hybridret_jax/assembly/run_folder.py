@@ -7,6 +7,7 @@ import pathlib
 import ml_collections
 
 from hybridret_jax.assembly import (
+  binding,
   check_inputs,
   model,
   own_settings,
@@ -58,6 +59,35 @@ def keep_record(
     check_made_of(workdir, corpus=corpus, made=made, lexicons=found)
   elif hosts.is_first():
     run_record.save(workdir, run_record.of(corpus, made, found))
+
+
+def agree(
+  config: ml_collections.ConfigDict,
+  corpus: sources.Corpus,
+  made: model.Model,
+  found: lexicons_lib.Lexicons | None = None,
+) -> None:
+  """Checks that all processes of a job train the same on the same.
+
+  Args:
+    config: the whole config.
+    corpus: the data.
+    made: the model.
+    found: lexicons, where texts are code-switched.
+
+  Raises:
+    Fault: in every process, naming those that have something else.
+  """
+  settings = binding.flat(own_settings.settings(config))
+  bound = {
+    key: value
+    for key, value in settings.items()
+    if binding.kind(key) != binding.TODAY and key not in binding.PLACES
+  }
+  hosts.agree("settings", json.dumps(bound, sort_keys=True))
+  record = run_record.of(corpus, made, found)
+  for what in ("sources", "lexicons", "tokenizer", "start"):
+    hosts.agree(what, json.dumps(record[what], sort_keys=True))
 
 
 def has_record(workdir: pathlib.Path) -> bool:

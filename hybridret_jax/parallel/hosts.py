@@ -1,6 +1,7 @@
 """Processes: joining a job, and arrays that lie across its processes."""
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
-from hybridret_jax.ground import told
+from hybridret_jax.ground import faults, told
+from hybridret_jax.parallel import watch
 
 ADDRESS = "JAX_COORDINATOR_ADDRESS"
 COUNT = "JAX_NUM_PROCESSES"
@@ -46,6 +48,7 @@ def start() -> None:
   # On CPU the first collective waits half a minute for the others, later ones
   # as long as it takes: here they are all at the same place.
   sync("joined")
+  watch.start()
 
 
 def job(environ: Mapping[str, str]) -> dict[str, Any] | None:
@@ -88,6 +91,29 @@ def sync(name: str) -> None:
   """Waits until every process is here; each calls it with the same name."""
   if jax.process_count() > 1:
     multihost_utils.sync_global_devices(name)
+
+
+def agree(what: str, value: str) -> None:
+  """Checks that all processes have the same; each calls it with the same name.
+
+  Args:
+    what: that is compared, as in "training data".
+    value: whatever is to be equal, of any length.
+
+  Raises:
+    Fault: in all processes, naming those that have another than the first.
+  """
+  if jax.process_count() == 1:
+    return
+  mine = np.frombuffer(hashlib.sha256(value.encode()).digest(), np.uint8)
+  found = multihost_utils.process_allgather(mine)
+  others = np.flatnonzero((found != found[0]).any(axis=1)).tolist()
+  if others:
+    raise faults.Fault(
+      f"process {', '.join(map(str, others))}",
+      f"has other {what} than process 0",
+      "give all processes the same files and the same flags",
+    )
 
 
 def preempted(step: int) -> bool:

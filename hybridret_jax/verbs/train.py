@@ -102,6 +102,7 @@ def _train(config, workdir, inputs, owner) -> None:
     run = runs.Run.to_train(config, workdir, inputs)
     config, mesh, made = run.config, run.mesh, run.model
     data = training_data.make(config, run.corpus, made.tokenizer, run.lexicons)
+    run_folder.agree(config, run.corpus, made, run.lexicons)
     run_folder.describe(config, data, run.lexicons)
     if _is_over(config, workdir):
       return
