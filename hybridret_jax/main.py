@@ -284,9 +284,10 @@ def _in_job(error: BaseException, text: str, status: int) -> tuple[str, int]:
     return text, status
   from hybridret_jax.parallel import watch
 
-  if status == 1 and watch.is_of_another(error) and (line := watch.why()):
-    text, status = f"error: {line}", watch.GONE
-  watch.stop(text if status == 1 else None)
+  of_another = watch.why() if watch.is_of_another(error) else None
+  if of_another is not None:
+    text, status = f"error: {of_another.line}", of_another.status
+  watch.stop(text if status == 1 and of_another is None else None)
   return text, status
 
 

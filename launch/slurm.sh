@@ -31,6 +31,7 @@
 #   PER        gpu: a process a GPU (the default); node: a process a node
 #   CPUS       of a GPU (8)
 #   TIME       limit of a run, hours:minutes:seconds (24:00:00)
+#   RESTARTS   how often a run that lost a process is put into the queue again (5)
 #   PARALLEL   runs of an array at a time (all)
 #   PARTITION  (the cluster's own)
 #   ACCOUNT    (yours)
@@ -48,6 +49,7 @@ TIME=${TIME:-24:00:00}
 PARALLEL=${PARALLEL:-}
 PARTITION=${PARTITION:-}
 ACCOUNT=${ACCOUNT:-}
+RESTARTS=${RESTARTS:-5}
 
 LOGS=runs/slurm
 SECONDS_TO_REQUEUE=120
@@ -126,6 +128,7 @@ submit() {
     processes=1 cpus=$((CPUS * GPUS))
   fi
   act mkdir -p "$LOGS"
+  export RESTARTS # sbatch hands the environment on.
   # USR1 comes before the time limit, to the script alone; it requeues the job.
   act sbatch "--job-name=$NAME" "--nodes=$NODES" "--gpus-per-node=$GPUS" \
     "--ntasks-per-node=$processes" "--cpus-per-task=$cpus" "--time=$TIME" \

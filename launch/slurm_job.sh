@@ -27,10 +27,18 @@ fi
 # srun no longer takes it over from sbatch by itself.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 
+# Whether a status is that of a process that was lost, and this not too often.
+may_restart() {
+  ((${SLURM_RESTART_COUNT:-0} < ${RESTARTS:-5})) &&
+    (($1 == 69 || ($1 > 128 && $1 != 130 && $1 != 143)))
+}
+
 trap 'told=1; echo "The time limit is near."; scontrol requeue "$SLURM_JOB_ID"' USR1
 
 echo "$(date -u +%FT%TZ) ${*@Q}"
-srun --kill-on-bad-exit=1 .venv/bin/python -m hybridret_jax.main "$@" &
+# Without --kill-on-bad-exit: processes watch one another, and those that are left
+# end by a status that says whether one was lost or ended by an error.
+srun .venv/bin/python -m hybridret_jax.main "$@" &
 step=$!
 told=1
 while ((told)); do # The signal ends `wait`, not the step.
@@ -38,4 +46,8 @@ while ((told)); do # The signal ends `wait`, not the step.
   status=0
   wait "$step" || status=$?
 done
+if may_restart "$status"; then
+  echo "A process was lost; the job goes back into the queue."
+  scontrol requeue "$SLURM_JOB_ID"
+fi
 exit "$status"

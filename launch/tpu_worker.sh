@@ -3,6 +3,8 @@
 #
 #   bash launch/tpu_worker.sh install BUCKET | run BUCKET FLAGS | logs | status
 #     | stop
+#
+# A run that loses a process starts again, RESTARTS (5) times at most.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=launch/environment.sh
@@ -38,7 +40,7 @@ do_run() {
   fi
   echo "$(date -u +%FT%TZ) ${*@Q}" >>"$LOG"
   # In a session of its own, so that it outlives the connection.
-  PYTHONUNBUFFERED=1 setsid .venv/bin/python -m hybridret_jax.main "$@" \
+  PYTHONUNBUFFERED=1 setsid bash launch/tpu_worker.sh again "$@" \
     >>"$LOG" 2>&1 </dev/null &
   echo $! >"$PID"
   sleep "${SECONDS_TO_FAIL:-10}"
@@ -48,6 +50,31 @@ do_run() {
     return 1
   fi
   echo "$(hostname): started; it logs to ~/hybridret_jax/$LOG"
+}
+
+# The run, and again from its last checkpoint where a process was lost: this one,
+# or one that this one has named (status 69).
+do_again() {
+  local restarts=0 status=0 told=0
+  trap 'told=1; kill -TERM "$run" 2>/dev/null || true' TERM
+  while :; do
+    .venv/bin/python -m hybridret_jax.main "$@" &
+    run=$!
+    while :; do # A signal ends `wait`, not the run.
+      status=0
+      wait "$run" || status=$?
+      kill -0 "$run" 2>/dev/null || break
+    done
+    if ((told || restarts >= ${RESTARTS:-5})) || ! was_lost "$status"; then
+      exit "$status"
+    fi
+    restarts=$((restarts + 1))
+    echo "a process was lost (status $status); starting again, $restarts"
+  done
+}
+
+was_lost() {
+  (($1 == 69 || ($1 > 128 && $1 != 130 && $1 != 143)))
 }
 
 do_logs() {
@@ -69,7 +96,7 @@ do_stop() {
       is_running || break
       sleep 1
     done
-    ! is_running || kill -KILL "$(<"$PID")"
+    ! is_running || kill -KILL -- "-$(<"$PID")" # With what it has started.
   fi
   rm -f "$PID"
 }

@@ -16,6 +16,10 @@ RUN = """#!/bin/bash
 echo "$@"
 trap 'echo saved; exit 143' TERM
 [[ $3 != --fail ]] || exit 1
+if [[ $3 == --lose=* ]] && (($(wc -l <lost.txt) < 2)); then
+  echo lost >>lost.txt
+  exit "${3#--lose=}"
+fi
 for i in {1..600}; do sleep 0.1; done
 """
 # Prints what it is given, and what JAX is told of accelerators.
@@ -86,6 +90,18 @@ def test_a_run_that_ends_at_once_is_told(worker):
   assert "error: it ended at once" in done.stderr
 
 
+@pytest.mark.parametrize("status", [69, 137])
+def test_a_run_that_lost_a_process_starts_again(worker, status):
+  (worker.log.parents[1] / "lost.txt").touch()
+  assert worker("run", "none", f"--lose={status}").returncode == 0
+  text = worker.log.read_text()
+  assert text.count(f"-m hybridret_jax.main --lose={status}\n") == 3
+  assert f"a process was lost (status {status}); starting again, 2" in text
+  assert "running" in worker("status").stdout
+  assert worker("stop").returncode == 0
+  assert "no run; saved" in worker("status").stdout
+
+
 @pytest.fixture
 def job(tmp_path):
   """A function that starts slurm_job.sh as sbatch does: a copy, elsewhere."""
@@ -124,7 +140,7 @@ def test_a_job_runs_the_flags_in_a_step(job):
     assert process.returncode == 0
     assert lines[1] == f"JAX_LOCAL_DEVICE_IDS={devices}"
     assert lines[2:] == [
-      *("--kill-on-bad-exit=1", ".venv/bin/python", "-m", "hybridret_jax.main"),
+      *(".venv/bin/python", "-m", "hybridret_jax.main"),
       *flags,
     ]
 
@@ -136,7 +152,7 @@ def test_a_job_of_an_array_takes_its_line(job, index):
   )
   lines = process.communicate(timeout=60)[0].splitlines()
   line = ARRAY.read_text().splitlines()[index]
-  assert lines[6:] == [*shlex.split(line), "--mode=train"]
+  assert lines[5:] == [*shlex.split(line), "--mode=train"]
 
 
 def test_a_job_of_cells_takes_its_cell(job):
@@ -144,13 +160,33 @@ def test_a_job_of_cells_takes_its_cell(job):
     "gpu", "cell", "--mode=study", "--workdir=a b", SLURM_ARRAY_TASK_ID="2"
   )
   lines = process.communicate(timeout=60)[0].splitlines()
-  assert lines[6:] == ["--mode=study", "--workdir=a b", "--cell=2"]
+  assert lines[5:] == ["--mode=study", "--workdir=a b", "--cell=2"]
 
 
 def test_a_job_passes_the_status_of_its_step_on(job):
   process = job("gpu", "-", "--x=1", STATUS="3")
   process.communicate(timeout=60)
   assert process.returncode == 3
+
+
+@pytest.mark.parametrize(
+  ("status", "restarts", "again"),
+  [
+    ("69", "0", True),
+    ("137", "4", True),
+    ("69", "5", False),
+    *((status, "0", False) for status in ("0", "1", "130", "143")),
+  ],
+)
+def test_a_job_that_lost_a_process_is_queued_again(
+  job, status, restarts, again
+):
+  process = job(
+    "gpu", "-", "--x=1", STATUS=status, SLURM_RESTART_COUNT=restarts
+  )
+  process.communicate(timeout=60)
+  assert process.returncode == int(status)
+  assert (job.folder / "scontrol.txt").exists() is again
 
 
 def test_before_the_time_limit_the_job_is_queued_again(job):

@@ -9,6 +9,7 @@ JAX with a stack trace that names nobody.
 import atexit
 import contextlib
 import ctypes
+import dataclasses
 import os
 import re
 import signal
@@ -32,6 +33,20 @@ _OF_ANOTHER = re.compile(
   r"|coordination service"
 )
 _DONE, _ALIVE, _FAILED = "done", "alive", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+  """A process that is not there any more.
+
+  Attributes:
+    line: which, and what is known of it.
+    status: that the others end with: `GONE`, or 1 where it ended by an error
+      that would come again.
+  """
+
+  line: str
+  status: int
 
 
 class Store(Protocol):
@@ -64,7 +79,7 @@ class Watch:
     *,
     limit: float = LIMIT,
     every: float = EVERY,
-    end: Callable[[str], Any] | None = None,
+    end: Callable[[Missing], Any] | None = None,
   ):
     """Knows all processes as alive now.
 
@@ -74,7 +89,7 @@ class Watch:
       count: of all.
       limit: seconds without a sign after which a process is taken for gone.
       every: seconds between signs.
-      end: called with the line that names it; by default ends this process.
+      end: called with the one that is missing; by default ends this process.
     """
     self.index, self.count = index, count
     self._store, self._limit, self._every = store, limit, every
@@ -105,28 +120,32 @@ class Watch:
     writer.start()
     writer.join(self._every)  # A first process that hangs takes no word.
 
-  def missing(self) -> str | None:
-    """The line that names a process which is gone; None if there is none."""
+  def missing(self) -> Missing | None:
+    """A process that is gone; None if there is none."""
     now = time.monotonic()
     if now - self._answered > self._limit:
-      return self._line(0, "does not answer")
+      return self.gone(0, "does not answer")
     for index in range(self.count):
       state, about = _parsed(self._values.get(index))
       if index == self.index or state == _DONE:
         continue
       if state == _FAILED:
-        return self._line(index, f"has ended ({about})")
+        return Missing(f"{self._name(index)} has ended by its own: {about}", 1)
       if now - self._seen[index] > self._limit:
-        return self._line(index, f"gave no sign for {self._limit:g} s")
+        return self.gone(index, f"gave no sign for {self._limit:g} s")
     return None
 
-  def _line(self, index, what) -> str:
-    host = (self._values.get(index) or "").partition(" ")[0]
-    on = f" on {host}" if host else ""
-    return (
-      f"process {index} of {self.count}{on} {what}; its log says why; the same"
-      " command goes on from the last checkpoint"
+  def gone(self, index: int, what: str) -> Missing:
+    """A process that was lost: `what` of it is known."""
+    line = (
+      f"{self._name(index)} {what}; its log may say why; the same command goes"
+      " on from the last checkpoint"
     )
+    return Missing(line, GONE)
+
+  def _name(self, index) -> str:
+    host = (self._values.get(index) or "").partition(" ")[0]
+    return f"process {index} of {self.count}{f' on {host}' if host else ''}"
 
   def _sign(self) -> None:
     while not self._over.wait(self._every if self._written else 0):
@@ -159,9 +178,9 @@ class Watch:
       if now - before > self._limit / 3:
         self._forget()  # It was this process that stood still.
       before = now
-      line = self.missing()
-      if line and not self._over.is_set():
-        self._end(line)
+      missing = self.missing()
+      if missing and not self._over.is_set():
+        self._end(missing)
         return
 
   def _forget(self) -> None:
@@ -229,16 +248,16 @@ def is_of_another(error: BaseException) -> bool:
   return _State.watch is not None and bool(_OF_ANOTHER.search(text))
 
 
-def why() -> str | None:
-  """Waits for the line that names a process which is gone; None if all stay.
+def why() -> Missing | None:
+  """Waits until a process is known to be gone; None if all are there.
 
   To be asked after an error that another process's end may have made: a
   collective fails at once, but does not say whose fault it is.
   """
   until = time.monotonic() + limit() + _AFTER
   while _State.watch is not None:
-    if line := _State.watch.missing():
-      return line
+    if missing := _State.watch.missing():
+      return missing
     if time.monotonic() > until:
       return None
     time.sleep(0.2)
@@ -256,7 +275,7 @@ def _end_jax_s_abort() -> None:
     with contextlib.suppress(Exception):
       watch = _State.watch
       if watch is not None and not _answers(watch):
-        _end(watch._line(0, "is gone"))
+        _end(watch.gone(0, "is gone"))
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
@@ -279,7 +298,7 @@ def _answers(watch) -> bool:
   return done.wait(2.0)
 
 
-def _end(line: str) -> NoReturn:
+def _end(missing: Missing) -> NoReturn:
   with contextlib.suppress(Exception):
-    print(f"error: {line}", file=sys.stderr, flush=True)
-  os._exit(GONE)
+    print(f"error: {missing.line}", file=sys.stderr, flush=True)
+  os._exit(missing.status)

@@ -90,8 +90,9 @@ def test_one_that_signs_no_more_is_named_by_all(job):
   watches[2]._over.set()  # Gone without a word.
   wait_for(lambda: job.told[0] and job.told[1])
   for index in (0, 1):
-    (line,) = job.told[index]
-    assert line.startswith(
+    (found,) = job.told[index]
+    assert found.status == watch.GONE
+    assert found.line.startswith(
       f"process 2 of 3 on {socket.gethostname()} gave no sign for 2 s;"
     )
 
@@ -99,7 +100,7 @@ def test_one_that_signs_no_more_is_named_by_all(job):
 def test_one_that_never_came_is_named(job):
   job(0), job(1)
   wait_for(lambda: job.told[0])
-  assert job.told[0][0].startswith("process 2 of 3 gave no sign")
+  assert job.told[0][0].line.startswith("process 2 of 3 gave no sign")
 
 
 def test_one_that_ended_well_is_not_missed(job):
@@ -115,7 +116,9 @@ def test_one_that_failed_is_named_with_what_it_said(job):
   wait_for(lambda: len(job.store.values) == 3)
   watches[1].stop("error: no disk is left")
   wait_for(lambda: job.told[0] and job.told[2], 2.5)
-  assert "has ended (error: no disk is left)" in job.told[0][0]
+  (found,) = job.told[0]
+  assert found.line.endswith("has ended by its own: error: no disk is left")
+  assert found.status == 1  # It would come again.
 
 
 def test_a_first_process_that_does_not_answer_is_named(job):
@@ -123,7 +126,7 @@ def test_a_first_process_that_does_not_answer_is_named(job):
   wait_for(lambda: job.store.values)
   job.store.away.set()
   wait_for(lambda: job.told[1])
-  assert job.told[1][0].startswith("process 0 of 3 does not answer")
+  assert job.told[1][0].line.startswith("process 0 of 3 does not answer")
 
 
 def test_who_stood_still_itself_accuses_nobody(job):
