@@ -101,7 +101,7 @@ def start(found: dict[Cell, dict[str, Any]], cell: Cell) -> int:
     fitting = [t for t in row["trials"] if t[1]] if row else []
     if len(fitting) < 2:
       continue
-    (small, _, before, _), (large, _, after, _) = sorted(fitting)[-2:]
+    (small, _, before, *_), (large, _, after, *_) = sorted(fitting)[-2:]
     pair = max(after - before, 1) / (large - small) * SLICES[topology]
     room = CAPACITY[cell.topology] - after
     # Parameters and moments that more chips split.
@@ -131,7 +131,10 @@ def look(cell: Cell, start: int) -> dict[str, Any]:
     **{key: figures[key] for key in kept},
     "versions": figures["versions"],
     "trials": [
-      [t["batch_size"], t["fits"], t["needed_bytes"], t["compile_seconds"]]
+      [
+        *(t["batch_size"], t["fits"], t["needed_bytes"]),
+        *(t["compile_seconds"], t["failed"]),
+      ]
       for t in saved["trials"]
     ],
   }

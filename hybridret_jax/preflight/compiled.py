@@ -21,6 +21,7 @@ from hybridret_jax.preflight import program, topologies
 from hybridret_jax.training import grad_cache, objective
 
 _ARRAYS = 4  # Of a tier that are [R, L], beside the rows' numbers.
+_SAID = 300  # Letters that are kept of a compiler's mistake.
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -73,6 +74,7 @@ class Compiled:
     collectives: of one step; none where it was refused.
     chunks: of each pack, on each device.
     seconds: that compiling took.
+    failed: what the compiler said where a mistake of its own ended it.
   """
 
   memory: Memory | None
@@ -80,6 +82,7 @@ class Compiled:
   collectives: list[program.Collective]
   chunks: dict[str, int]
   seconds: float
+  failed: str = ""
 
 
 def module(config: ml_collections.ConfigDict) -> dual_encoder.DualEncoder:
@@ -197,8 +200,8 @@ def compile_step(
 
   Raises:
     ValueError: a setting that does not fit.
-    jax.errors.JaxRuntimeError: the compiler fails otherwise than for want of
-      memory.
+    jax.errors.JaxRuntimeError: the compiler refuses it otherwise than for want
+      of memory.
   """
   mesh = topology.mesh(**config.mesh)
   made = module(config)
@@ -230,13 +233,14 @@ def compile_step(
   begun = time.perf_counter()
   with meshes.use(mesh):
     lowered = step.step.lower(step.abstract, batch)
-  memory, needed, collectives = None, 0, []
+  memory, needed, collectives, failed = None, 0, [], ""
   try:
     compiled = lowered.compile()
   except jax.errors.JaxRuntimeError as error:
     needed = needed_bytes(str(error))
-    if not needed:
+    if not needed and not str(error).startswith("INTERNAL"):
       raise
+    failed = "" if needed else " ".join(str(error).split())[:_SAID]
   else:
     memory = memory_of(compiled.memory_analysis())
     needed = memory.total
@@ -252,6 +256,7 @@ def compile_step(
       for name, tiers in packed.items()
     },
     seconds=time.perf_counter() - begun,
+    failed=failed,
   )
 
 

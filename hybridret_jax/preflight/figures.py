@@ -76,6 +76,7 @@ def figures(
       "rows_are_given": bool(config.packing.row_counts),
     },
     "fits": fits(topology, compiled),
+    "failed": compiled.failed or None,
     "capacity_bytes": topology.memory_bytes,
     "needed_bytes": compiled.needed,
     "memory_bytes": memory

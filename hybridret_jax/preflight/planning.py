@@ -164,6 +164,12 @@ def _what(figures):
 
 def _memory(figures):
   memory, capacity = figures["memory_bytes"], figures["capacity_bytes"]
+  if figures["failed"]:
+    yield (
+      f"DOES NOT COMPILE: the compiler makes a mistake ({figures['failed']});"
+      " try another batch or another version of it"
+    )
+    return
   if memory is None:
     yield "The compiler refuses it; what it says it needs leaves arguments out."
   for name, size in (memory or {}).items():

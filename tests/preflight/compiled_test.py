@@ -2,12 +2,13 @@
 
 import functools
 
+import jax
 import numpy as np
 import pytest
 
 from hybridret_jax import defaults
 from hybridret_jax.preflight import compiled as compiling
-from hybridret_jax.preflight import figures, program, topologies
+from hybridret_jax.preflight import figures, planning, program, topologies
 from hybridret_jax.preflight import largest as searching
 
 TEXTS = compiling.Texts(query=24, passage=40, shortest=8, full=0.9)
@@ -198,6 +199,24 @@ def test_what_fits(memory, needed, capacity, verdict):
   )
   topology = topologies.Topology("v5e:1x1", (), "TPU v5 lite", capacity)
   assert figures.fits(topology, found) is verdict
+
+
+def test_a_mistake_of_the_compiler_is_told_and_does_not_fit(monkeypatch):
+  said = "INTERNAL: RET_CHECK failure (live_range_finder.cc:57)"
+
+  def fail(self):
+    raise jax.errors.JaxRuntimeError(said)
+
+  monkeypatch.setattr(jax.stages.Lowered, "compile", fail)
+  config = settings()
+  topology = topologies.of("cpu:4")
+  found = compiling.compile_step(config, topology, TEXTS)
+  assert found.failed == said and not figures.fits(topology, found)
+  made = figures.figures(config, topology, TEXTS, found, utilisation=0.4)
+  assert "DOES NOT COMPILE" in planning.text(made)
+  said = "INVALID_ARGUMENT: a setting"
+  with pytest.raises(jax.errors.JaxRuntimeError, match="a setting"):
+    compiling.compile_step(config, topology, TEXTS)
 
 
 @pytest.mark.parametrize("largest", [None, 1, 2, 8, 9, 10])
