@@ -246,7 +246,7 @@ def test_searches_a_chunk_among_powers_of_two():
     def fits(chunk, most=most):
       return (chunk or tokens) <= most
 
-    assert searching.chunk(config, TEXTS, 4, fits) == expected
+    assert searching.chunk(config, TEXTS, 4, fits, fits) == expected
 
 
 @pytest.mark.parametrize(
@@ -258,13 +258,7 @@ def test_searches_a_batch_by_powers_of_two_and_eighths(most, found):
     assert not size % 4
     return size <= most
 
-  assert searching.batch(settings(), TEXTS, 4, fits) == found
-
-
-def test_rows_that_are_given_leave_no_batch_to_search():
-  config = settings(**{"packing.row_counts": ((8, 8),)})
-  with pytest.raises(ValueError, match="fixes the rows"):
-    searching.batch(config, TEXTS, 4, lambda size: True)
+  assert searching.batch(settings(), TEXTS, 4, fits, lambda n: None) == found
 
 
 def test_vectors_are_known_by_their_shape_where_nobody_is_named():
