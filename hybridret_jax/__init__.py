@@ -2,9 +2,9 @@
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
 vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `audit`,
-`search`, `trim`, `convert` and `compare` are what the commands do. A name is
-imported when it is first asked for: importing the package takes no time and
-asks for no device.
+`replay`, `search`, `trim`, `convert` and `compare` are what the commands do. A
+name is imported when it is first asked for: importing the package takes no time
+and asks for no device.
 """
 
 import importlib
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     load_task,
     mine,
     push,
+    replay,
     search,
     train,
     trim,
@@ -46,6 +47,7 @@ __all__ = [
   "load_task",
   "mine",
   "push",
+  "replay",
   "search",
   "train",
   "trim",

@@ -2,6 +2,7 @@
 
 import logging
 import pathlib
+from collections.abc import Mapping
 
 from hybridret_jax import defaults
 from hybridret_jax.assembly import (
@@ -11,8 +12,11 @@ from hybridret_jax.assembly import (
   inputs,
   own_settings,
   places,
+  settled,
   tasks,
 )
+from hybridret_jax.data import mining
+from hybridret_jax.ground import faults
 from hybridret_jax.parallel import hosts
 
 
@@ -51,3 +55,31 @@ def begin(config, workdir, modes, *, reads=None, vectors=(), normalize=False):
       for one in vectors:
         given.load(one, task, normalize=normalize)
   return config, folder, read
+
+
+def own(config, folder):
+  """A run's own config, of a folder that holds one, with devices started."""
+  if config is None:
+    config = own_settings.recorded(defaults.get_config(), folder)
+  else:
+    config = own_settings.bound(config, folder)
+  devices.start(config)
+  return config
+
+
+def to_mine(config, model, vectors):
+  """(corpus, settings, model or given vectors) of `mine`, checked."""
+  if isinstance(vectors, Mapping):
+    vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
+  settings = mining.Settings(**config.mining)
+  if len(vectors) > 1 or (vectors and model is not None):
+    raise faults.Fault(
+      "--vectors", "several things are to mine", "give one model or one folder"
+    )
+  by = vectors[0] if vectors else model or config.model.init
+  if by is None or by == settled.SCRATCH:
+    raise faults.Fault(
+      "--model", "nothing encodes", "give a run, a model's folder or a hub id"
+    )
+  devices.start(config)
+  return inputs.Inputs().corpus(config), settings, by

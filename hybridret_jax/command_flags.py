@@ -93,6 +93,11 @@ LANGUAGES = flags.DEFINE_list(
 STEPS = flags.DEFINE_string(
   "steps", None, "FIRST:LAST, the steps that are audited; all by default."
 )
+BUNDLE = flags.DEFINE_integer(
+  "bundle",
+  None,
+  "The step whose bundle is replayed; by default the last that has one.",
+)
 PUSH = flags.DEFINE_string(
   "push",
   None,

@@ -82,6 +82,11 @@ VERBS = {
     ("steps",),
     config=MAY,
   ),
+  "replay": Verb(
+    "make a step whose loss or gradient was no number again, on one device",
+    ("bundle",),
+    config=MAY,
+  ),
   "mine": Verb(
     "write the sources with hard negatives, mined by any model",
     ("model", "vectors", "normalize"),

@@ -141,6 +141,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.train.evaluate_every = 250  # Steps; 0 never.
   config.train.checkpoint_every = 250  # Steps; 0 only at evaluations.
   config.train.keep = 2  # Checkpoints, besides the best.
+  # Steps whose loss or gradient is no number that may change nothing; 0: none.
+  config.train.skip_nonfinite = 0
   config.train.patience = 0  # Evaluations without a better figure; 0 is off.
 
   config.tracking = ml_collections.ConfigDict()  # reporting.trackers.start

@@ -4,8 +4,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from hybridret_jax import library
+from hybridret_jax import checked, library
 from hybridret_jax.assembly import (
+  nonfinite,
   own_settings,
   places,
   pushing,
@@ -17,6 +18,7 @@ from hybridret_jax.reporting import training_log
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.training import checkpoint
 from hybridret_jax.verbs import convert
+from hybridret_jax.verbs import mine as mining_verb
 
 
 def told(mode: str | None, **given: Any) -> str:
@@ -34,12 +36,12 @@ def told(mode: str | None, **given: Any) -> str:
 
 
 def _train(config, workdir) -> list[str]:
-  config, folder, read = library.begin(config, workdir, ["train"])
+  config, folder, read = checked.begin(config, workdir, ["train"])
   return _of_training(config, folder, read)
 
 
 def _evaluate(config, workdir, vectors=(), normalize=False) -> list[str]:
-  config, folder, read = library.begin(
+  config, folder, read = checked.begin(
     config, workdir, ["evaluate"], vectors=vectors, normalize=normalize
   )
   lines = _of_evaluation(config, folder, read)
@@ -51,7 +53,7 @@ def _evaluate(config, workdir, vectors=(), normalize=False) -> list[str]:
 def _export(config, workdir, push=None) -> list[str]:
   if push:
     pushing.check_name(push)
-  config, folder, _ = library.begin(config, workdir, ["export"])
+  config, folder, _ = checked.begin(config, workdir, ["export"])
   lines = _of_export(config, folder)
   target = places.export_target(folder, config.export.folder)
   if push and (target / places.MARK).is_file():
@@ -66,7 +68,7 @@ def _export(config, workdir, push=None) -> list[str]:
 
 def _in_turn(config, workdir) -> list[str]:
   modes = ["train", "evaluate", "export"]
-  config, folder, read = library.begin(config, workdir, modes)
+  config, folder, read = checked.begin(config, workdir, modes)
   return [
     *_of_training(config, folder, read),
     *_of_evaluation(config, folder, read),
@@ -75,7 +77,7 @@ def _in_turn(config, workdir) -> list[str]:
 
 
 def _search(config, workdir, query) -> list[str]:
-  config, folder, read = library.begin(config, workdir, [], reads=["evaluate"])
+  config, folder, read = checked.begin(config, workdir, [], reads=["evaluate"])
   spec = next(iter(config.evaluation.tasks), None)
   if spec is None:
     return ["Would search nothing: evaluation.tasks is empty."]
@@ -119,9 +121,19 @@ def _audit(config, workdir, steps=None) -> list[str]:
   ]
 
 
+def _replay(config, workdir, step=None) -> list[str]:
+  del config
+  bundle = nonfinite.find(pathlib.Path(workdir), step)
+  return [
+    f"Would make step {bundle.step} of {workdir} again on one device, from step"
+    f" {bundle.start}."
+  ]
+
+
 def _mine(config, workdir, model=None, vectors=(), normalize=False):
   del normalize
-  corpus, settings, by = library.mining_inputs(config, workdir, model, vectors)
+  mining_verb.check_place(pathlib.Path(workdir))
+  corpus, settings, by = checked.to_mine(config, model, vectors)
   return [
     f"Would mine up to {settings.number} hard negatives a query, of ranks"
     f" {settings.first_rank} to {settings.last_rank}, in the candidates of"
@@ -240,6 +252,7 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "encode": _encode,
   "mine": _mine,
   "audit": _audit,
+  "replay": _replay,
   "plan": _plan,
   "trim": _trim,
   "convert": _convert,

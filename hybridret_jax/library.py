@@ -8,21 +8,15 @@ from typing import Any
 
 import ml_collections
 
-from hybridret_jax import defaults, retriever
+from hybridret_jax import checked, defaults, retriever
 from hybridret_jax.assembly import (
   devices,
   given,
-  inputs,
   judged,
   judging,
-  own_settings,
   pushing,
-  settled,
   tasks,
 )
-from hybridret_jax.checked import begin
-from hybridret_jax.data import mining
-from hybridret_jax.ground import faults
 from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.retrieval.tasks import task as task_lib
@@ -31,6 +25,7 @@ from hybridret_jax.verbs import encode as encoding
 from hybridret_jax.verbs import evaluate as evaluating
 from hybridret_jax.verbs import export as exporting
 from hybridret_jax.verbs import mine as mining_verb
+from hybridret_jax.verbs import replay as replaying
 from hybridret_jax.verbs import search as searching
 from hybridret_jax.verbs import train as training
 
@@ -53,7 +48,7 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> pathlib.Path:
       tasks; or the run that is there is another one.
     FloatingPointError: the loss is no number any more; the step is named.
   """
-  config, folder, read = begin(config, workdir, ["train"])
+  config, folder, read = checked.begin(config, workdir, ["train"])
   training.train(config, folder, read)
   return folder
 
@@ -81,7 +76,7 @@ def evaluate(
   """
   if isinstance(vectors, Mapping):
     vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
-  config, folder, read = begin(
+  config, folder, read = checked.begin(
     config, workdir, ["evaluate"], vectors=vectors, normalize=normalize
   )
   return evaluating.evaluate(
@@ -106,7 +101,7 @@ def export(
   """
   if push:
     pushing.check_name(push)
-  config, folder, read = begin(config, workdir, ["export"])
+  config, folder, read = checked.begin(config, workdir, ["export"])
   target = exporting.export(config, folder, read)
   if push and hosts.is_first():
     done = pushing.upload(pushing.prepared(target, push))
@@ -156,7 +151,7 @@ def search(
   Returns:
     `rank` (from 1), `score` (the cosine), `id`, `lang` and `text` of each.
   """
-  config, folder, read = begin(config, workdir, [], reads=["evaluate"])
+  config, folder, read = checked.begin(config, workdir, [], reads=["evaluate"])
   return searching.search(config, folder, query, number=number, inputs=read)
 
 
@@ -227,31 +222,13 @@ def mine(
   Raises:
     Fault: naming the setting, source, vector or folder that cannot be used.
   """
-  corpus, settings, by = mining_inputs(config, workdir, model, vectors)
+  mining_verb.check_place(pathlib.Path(workdir))
+  corpus, settings, by = checked.to_mine(config, model, vectors)
   if not isinstance(by, given.Given):
     by = retriever.Retriever.load(by)
   return mining_verb.mine(
     corpus, settings, by, pathlib.Path(workdir), normalize=normalize
   )
-
-
-def mining_inputs(config, workdir, model, vectors):
-  """(corpus, settings, model or given vectors) of `mine`, checked."""
-  if isinstance(vectors, Mapping):
-    vectors = [given.parse(f"{name}:{at}") for name, at in vectors.items()]
-  settings = mining.Settings(**config.mining)
-  if len(vectors) > 1 or (vectors and model is not None):
-    raise faults.Fault(
-      "--vectors", "several things are to mine", "give one model or one folder"
-    )
-  by = vectors[0] if vectors else model or config.model.init
-  if by is None or by == settled.SCRATCH:
-    raise faults.Fault(
-      "--model", "nothing encodes", "give a run, a model's folder or a hub id"
-    )
-  mining_verb.check_place(pathlib.Path(workdir))
-  devices.start(config)
-  return inputs.Inputs().corpus(config), settings, by
 
 
 def audit(
@@ -275,12 +252,31 @@ def audit(
       or some differ; names them.
   """
   folder = pathlib.Path(workdir)
-  if config is None:
-    config = own_settings.recorded(defaults.get_config(), folder)
-  else:
-    config = own_settings.bound(config, folder)
-  devices.start(config)
-  return auditing.audit(config, folder, steps=steps)
+  return auditing.audit(checked.own(config, folder), folder, steps=steps)
+
+
+def replay(
+  config: ml_collections.ConfigDict | None,
+  workdir: Path,
+  *,
+  step: int | None = None,
+) -> replaying.Replay:
+  """Makes a step whose loss or gradient was no number again, on one device.
+
+  Args:
+    config: the whole config; None is the run's own.
+    workdir: folder of the run.
+    step: of a bundle in its folder `nonfinite`; None is the last.
+
+  Returns:
+    What came of it, with the parameters and texts that are concerned.
+
+  Raises:
+    Fault: there is no such bundle, or data, tokenizer, start or a batch are
+      not what the run was trained with.
+  """
+  folder = pathlib.Path(workdir)
+  return replaying.replay(checked.own(config, folder), folder, step=step)
 
 
 def in_turn(
@@ -292,7 +288,7 @@ def in_turn(
     What came of each evaluation task.
   """
   modes = ["train", "evaluate", "export"]
-  config, folder, read = begin(config, workdir, modes)
+  config, folder, read = checked.begin(config, workdir, modes)
   training.train(config, folder, read)
   found = evaluating.evaluate(config, folder, read)
   exporting.export(config, folder, read)

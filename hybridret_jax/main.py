@@ -106,6 +106,8 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
     _verify(**given)
   elif mode == "audit":
     print(f"{library.audit(**given)} steps agree.")
+  elif mode == "replay":
+    _replay(**given)
   elif mode == "mine":
     made = library.mine(**given)
     if hosts.is_first():
@@ -116,6 +118,16 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
       print("\n".join(f"{what}: {found}" for what, found in counts.items()))
   else:
     getattr(library, mode or "in_turn")(**given)
+
+
+def _replay(**given: Any) -> None:
+  from hybridret_jax import library
+  from hybridret_jax.verbs import replay
+
+  found = library.replay(**given)
+  print("\n".join(replay.told(found)))
+  if not found.is_reproduced:
+    sys.exit(1)
 
 
 def _verify(folder: pathlib.Path) -> None:
@@ -175,6 +187,8 @@ def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:
     from hybridret_jax.verbs import audit
 
     given["steps"] = audit.parse(command_flags.STEPS.value)
+  if mode == "replay":
+    given["step"] = command_flags.BUNDLE.value
   if mode == "mine":
     given["model"] = command_flags.MODEL.value
   if mode in ("evaluate", "mine"):

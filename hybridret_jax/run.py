@@ -9,6 +9,7 @@ import ml_collections
 from jax.sharding import Mesh
 
 from hybridret_jax.assembly import (
+  distilling,
   encoding,
   judging,
   model,
@@ -129,6 +130,19 @@ class Run:
     corpus = self.corpus if self.needs_corpus else None
     return model.make(
       self.config, run_folder.tokenizer(self.config, self.workdir, corpus)
+    )
+
+  def drawn_to(self, corpus: sources.Corpus) -> distilling.Targets | None:
+    """What texts are drawn to in training; None without distillation."""
+    if not self.config.distillation.share:
+      return None
+    start = self.model.start(seed=self.config.seed)
+    return distilling.make(
+      self.config,
+      corpus,
+      self.encode_texts,
+      jax.device_put(start, meshes.replicated(self.mesh)),
+      cache=judging.cache_folder(self.config),
     )
 
   @functools.cached_property

@@ -45,7 +45,7 @@ _TABLE = {
     "train": "steps chunk_tokens evaluate_every patience",
     "validation": "task figure also share max_blocks seed",
   },
-  UPKEEP: {"train": "log_every checkpoint_every keep"},
+  UPKEEP: {"train": "log_every checkpoint_every keep skip_nonfinite"},
   COMPUTING: {"model": "remat attention"},
   TODAY: {
     "": "cache",

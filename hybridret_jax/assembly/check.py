@@ -77,7 +77,7 @@ _NOT_NEGATIVE = (
   "train.chunk_tokens",
   "train.evaluate_every",
   "train.checkpoint_every",
-  "train.patience",
+  *("train.patience", "train.skip_nonfinite"),
   "evaluation.depth",
   "evaluation.run_depth",
   "evaluation.examples",

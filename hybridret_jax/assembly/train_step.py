@@ -29,6 +29,10 @@ class TrainStep:
     create: parameters to start from (or None, which draws them) -> state.
     abstract: shapes of the state, with shardings.
     batch_shardings: of what `step` takes, as a prefix of its tree.
+    look: (state, batch) -> ((loss, figures), gradients), jitted; the state
+      stays.
+    vectors: (state, batch) -> parts of the batch by name, each [texts, D], on
+      one device, jitted.
   """
 
   step: Callable[[Any, Any], tuple[states.TrainState, dict[str, jax.Array]]]
@@ -36,6 +40,8 @@ class TrainStep:
   create: Callable[[Any], states.TrainState]
   abstract: Any
   batch_shardings: dict[str, Any]
+  look: Callable[[Any, Any], Any]
+  vectors: Callable[[Any, Any], dict[str, jax.Array]]
 
 
 def make(
@@ -93,6 +99,7 @@ def make(
       seed=config.seed,
       frozen=_frozen(config),
       average_decay=config.train.average_decay,
+      skips=config.train.skip_nonfinite > 0,
     ),
     in_shardings=(shardings, batch),
     out_shardings=(shardings, whole),
@@ -104,7 +111,20 @@ def make(
       made.init, tx, mesh, seed=config.seed, pretrained=pretrained, **state
     )[0]
 
-  return TrainStep(step, shardings, create, abstract, batch)
+  look = functools.partial(
+    steps.gradients,
+    objective=minimised,
+    seed=config.seed,
+    frozen=_frozen(config),
+  )
+
+  def vectors(state, batch):
+    key = steps.dropout_key(state, config.seed)
+    return minimised.embedded(state.params, batch["rows"], key)
+
+  return TrainStep(
+    step, shardings, create, abstract, batch, jax.jit(look), jax.jit(vectors)
+  )
 
 
 def transformation(

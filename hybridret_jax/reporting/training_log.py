@@ -73,8 +73,8 @@ class TrainingLog:
     }
     for key, number in numbers.items():
       record[key] = number if math.isfinite(number) else None
-      # TensorBoard takes no @ in a name.
-      self._board.add_scalar(key.replace("@", "_"), number, step)
+      if math.isfinite(number):  # TensorBoard takes no @ in a name.
+        self._board.add_scalar(key.replace("@", "_"), number, step)
     # Closed each time: only then is it safe in a mounted bucket.
     with (
       writing.naming(self._path),

@@ -149,6 +149,12 @@ def save(
     checkpoints.digests.follow(step)
 
 
+def finish(checkpoints: Folder) -> None:
+  """Waits until what was saved is written; a Fault if it cannot be."""
+  with checkpoint_folder.telling(_folder(checkpoints), "written"):
+    checkpoints.orbax.wait()
+
+
 def read_back(checkpoints: Folder, state: Any, *, step: int) -> None:
   """Reads a checkpoint that was just saved, and compares it.
 
@@ -174,8 +180,7 @@ def read_back(checkpoints: Folder, state: Any, *, step: int) -> None:
       for index, leaf in enumerate(leaves)
     ],
   )
-  with checkpoint_folder.telling(folder, "written"):
-    checkpoints.orbax.wait()
+  finish(checkpoints)
   with checkpoint_folder.telling(folder / str(step), "read back"):
     found = jax.tree.leaves(
       checkpoints.orbax.load(step, abstract),
@@ -201,8 +206,7 @@ def restore(checkpoints: Folder, state: Any, *, step: int | None = None) -> Any:
   """
   folder = _folder(checkpoints)
   orbax = checkpoints.orbax
-  with checkpoint_folder.telling(folder, "written"):
-    orbax.wait()
+  finish(checkpoints)
   if orbax.latest is None:
     return state
   step = orbax.latest.step if step is None else step

@@ -13,6 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from hybridret_jax.training import step as steps
+
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 _FROM_CACHE = "/jax/compilation_cache/cache_hits"
 
@@ -86,17 +88,28 @@ class Meter:
 
   Fetching a figure waits for its step. One step behind, the devices always
   have the next one to work on. Compilations are counted while it is entered.
+
+  Attributes:
+    skipped: steps so far whose loss or gradient was no number.
   """
 
   def __init__(
-    self, *, peak_flops: float | None = None, step_name: str = "train_step"
+    self,
+    *,
+    peak_flops: float | None = None,
+    step_name: str = "train_step",
+    skips: int = 0,
+    skipped: int = 0,
   ):
     """Sets the clock.
 
     Args:
       peak_flops: FLOP/s that one device can do at most; None if not known.
       step_name: of the function whose compilations are counted apart.
+      skips: how many steps may be no numbers, and were then skipped.
+      skipped: how many were before.
     """
+    self._skips, self.skipped = skips, skipped
     self._peak_flops = peak_flops
     self._devices = jax.device_count()
     self._compilations = Compilations(step_name)
@@ -176,7 +189,7 @@ class Meter:
       negatives: per query, the mean over the batch.
 
     Raises:
-      FloatingPointError: the loss of a step is no number; the step is named.
+      step.NonFinite: the loss or the gradient of a step is no number.
     """
     if self._first_step is None:
       self._first_step = step - 1
@@ -231,7 +244,7 @@ class Meter:
     figures = {f"train/{key}": value for key, value in self._last.items()}
     figures |= {f"train/{key}": value for key, value in rates.items()}
     figures |= {
-      "train/loss": sum(losses) / steps,
+      "train/loss": sum(losses) / steps if losses else math.nan,
       "train/monolingual_share": len(self._losses.get("monolingual", ()))
       / steps,
       "train/input_wait_seconds": count.input_wait_seconds,
@@ -239,6 +252,8 @@ class Meter:
       "train/compile_seconds": count.compile_seconds,
       "train/peak_memory_bytes": peak_memory()[0],
     }
+    if self._skips:
+      figures["train/skipped_steps"] = self.skipped
     if self._negatives:
       mean = sum(self._negatives) / len(self._negatives)
       figures["train/negatives_per_query"] = mean
@@ -278,14 +293,15 @@ class Meter:
   def _fetch(self, *, keep: int) -> None:
     while len(self._waiting) > keep:
       step, kind, metrics = self._waiting.pop(0)
-      self._last = {k: float(v) for k, v in jax.device_get(metrics).items()}
-      loss = self._last["loss"]
-      if not math.isfinite(loss):
-        raise FloatingPointError(
-          f"the loss of step {step} is {loss} (a {kind} batch); the last"
-          " checkpoint is kept. Lower optimizer.learning_rate or raise"
-          " loss.temperature"
-        )
+      found = {k: float(v) for k, v in jax.device_get(metrics).items()}
+      loss, norm = found["loss"], found.get("gradient_norm", 0.0)
+      found.pop("skipped", None)
+      if not (math.isfinite(loss) and math.isfinite(norm)):
+        if self.skipped < self._skips:
+          self.skipped += 1
+          continue
+        raise steps.NonFinite(step, kind, loss, norm)
+      self._last = found
       self._losses.setdefault(kind, []).append(loss)
 
   def _close(self) -> None:

@@ -74,8 +74,7 @@ class Objective:
 
   def _of_slice(self, params, rows, around, key):
     params = self.slices.gather_parameters(params, self.specs)
-    model = adapters.of(params, self.lora, jax.random.fold_in(key, _ADAPTERS))
-    parts = self.embed(model, rows, key)
+    parts = self.embedded(params, rows, key)
     tau = states.temperature(params, self.temperature)
     drawn_to = {name: around[name] for name in TARGETS if name in around}
     labels = {key: x for key, x in around.items() if key not in drawn_to}
@@ -102,6 +101,11 @@ class Objective:
       # The same on every slice; the mean says so to the compiler.
       tau = self.slices.total(tau) / self.slices.count
     return value, {**metrics, "temperature": jnp.asarray(tau)}
+
+  def embedded(self, params, rows, key) -> dict[str, jax.Array]:
+    """Vectors of these rows' texts by part, [texts, D]; of whole parameters."""
+    model = adapters.of(params, self.lora, jax.random.fold_in(key, _ADAPTERS))
+    return self.embed(model, rows, key)
 
   def _vectors(self, parts, parallel=None, **labels):
     """This slice's pairs: its share of each part, padded to a multiple."""

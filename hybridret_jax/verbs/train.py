@@ -6,6 +6,7 @@ import functools
 import logging
 import pathlib
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -14,8 +15,9 @@ import ml_collections
 from hybridret_jax import run as runs
 from hybridret_jax.assembly import (
   binding,
-  distilling,
+  feeding,
   judging,
+  nonfinite,
   own_settings,
   run_folder,
   systems,
@@ -38,11 +40,13 @@ from hybridret_jax.reporting import (
 from hybridret_jax.retrieval import evaluation
 from hybridret_jax.training import checkpoint, loss, meter
 from hybridret_jax.training import state as states
+from hybridret_jax.training import step as steps
 
 _LOG = logging.getLogger(__name__)
 # A note on a checkpoint whose evaluation was due and was interrupted.
 _UNJUDGED = "unjudged"
 _WINDOW = "window"  # Another: figures of the steps since the last record.
+_SKIPPED = "skipped"  # Another: steps that were no numbers.
 _SHARES = "shares"  # Another: what the batches so far were composed of.
 
 
@@ -109,7 +113,7 @@ def _train(config, workdir, inputs, owner) -> None:
     prepared = train_step.make(
       config, made, mesh, shortest=data.layout.shortest
     )
-    drawn_to = _targets(run, data.corpus)
+    drawn_to = run.drawn_to(data.corpus)
     state = prepared.create(made.pretrained(seed=config.seed))
     validate = _validator(run, data.held)
     judged = functools.partial(states.judged, lora=train_step.adapters(config))
@@ -146,10 +150,17 @@ def _train(config, workdir, inputs, owner) -> None:
     bar = training_log.progress(total, start=start, name="train")
     peak = peaks.of(jax.devices()[0].device_kind)
     steps_meter = meter.Meter(
-      peak_flops=peak.at(config.model.dtype) if peak else None
+      peak_flops=peak.at(config.model.dtype) if peak else None,
+      skips=every.skip_nonfinite,
+      skipped=notes.get(_SKIPPED, 0),
     )
     flops = train_cost.counter(config, made.module, mesh)
-    with log, bar, steps_meter:
+    with (
+      log,
+      bar,
+      steps_meter,
+      _kept(workdir, checkpoints, composed),
+    ):
       is_new = start == 0 or notes.get(_UNJUDGED)
       if validate and every.evaluate_every and is_new:
         with told.interruptible():
@@ -185,7 +196,7 @@ def _train(config, workdir, inputs, owner) -> None:
       steps_meter.go_on(notes.get(_WINDOW, {}))
       for batch in steps_meter.timed(batches):
         done = batch.step + 1
-        arrays = _on_devices(batch, prepared, drawn_to)
+        arrays = feeding.on_devices(batch, prepared, drawn_to)
         state, metrics = prepared.step(state, arrays)
         steps_meter.add(
           done,
@@ -244,6 +255,7 @@ def _train(config, workdir, inputs, owner) -> None:
             figure=figure,
             notes=best.notes()
             | {_SHARES: mixed.counts()}
+            | ({_SKIPPED: steps_meter.skipped} if steps_meter.skipped else {})
             | (unjudged or _pending(steps_meter)),
           )
           if not checked:
@@ -260,6 +272,25 @@ def _train(config, workdir, inputs, owner) -> None:
         if stop:
           _tell_of_patience(done, best)
           break
+
+
+@contextlib.contextmanager
+def _kept(
+  workdir: pathlib.Path,
+  checkpoints: checkpoint.Folder,
+  composed: training_log.Certificate,
+) -> Iterator[None]:
+  """Has a step that is no number leave what it takes to replay it."""
+  try:
+    yield
+  except steps.NonFinite as error:
+    composed.flush()
+    checkpoint.finish(checkpoints)
+    if not hosts.is_first():
+      raise
+    digest = training_log.certificates(workdir)[error.step]
+    bundle = nonfinite.keep(workdir, error, digest)
+    raise nonfinite.told(error, bundle) from error
 
 
 def _keep_shares(
@@ -311,33 +342,6 @@ def _is_over(config, workdir) -> bool:
 def _due(done: int, every: int, total: int) -> bool:
   """Whether something happens after this step; the last step always counts."""
   return done == total or bool(every) and done % every == 0
-
-
-def _targets(run: runs.Run, corpus: sources.Corpus):
-  """What texts are drawn to; None without distillation."""
-  if not run.config.distillation.share:
-    return None
-  start = run.model.start(seed=run.config.seed)
-  return distilling.make(
-    run.config,
-    corpus,
-    run.encode_texts,
-    jax.device_put(start, meshes.replicated(run.mesh)),
-    cache=judging.cache_folder(run.config),
-  )
-
-
-def _on_devices(batch, prepared, drawn_to):
-  given = {
-    name: getattr(batch, name, None) for name in prepared.batch_shardings
-  }
-  if drawn_to is not None:
-    given["query_target"] = drawn_to.query[batch.query_row]
-    given["passage_target"] = drawn_to.passage[batch.passage_row]
-  return {
-    name: hosts.to_global(given[name], sharding)
-    for name, sharding in prepared.batch_shardings.items()
-  }
 
 
 def _validator(run: runs.Run, held: sources.Corpus):

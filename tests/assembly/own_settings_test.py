@@ -16,7 +16,7 @@ from hybridret_jax.assembly import (
   settled,
   training_data,
 )
-from hybridret_jax.ground import faults
+from hybridret_jax.ground import faults, owning
 from hybridret_jax.reporting import results
 from hybridret_jax.verbs import evaluate, export, report, search, train
 from tests.fixtures import small_run
@@ -113,7 +113,7 @@ def contents(folder):
   return {
     path.relative_to(folder): path.read_bytes()
     for path in sorted(folder.rglob("*"))
-    if path.is_file()
+    if path.is_file() and owning.FOLDER not in path.parts
   }
 
 

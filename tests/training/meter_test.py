@@ -57,7 +57,7 @@ def test_a_loss_that_is_no_number_names_its_step():
   one = meter.Meter()
   add(one, 1, 1.0)
   add(one, 2, float("nan"), kind="cross_lingual")  # Fetched one step behind.
-  with pytest.raises(FloatingPointError, match=r"step 2 is nan \(a cross_l"):
+  with pytest.raises(FloatingPointError, match=r"step 2 is nan .*\(a cross_l"):
     add(one, 3, 1.0)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import hybridret_jax
 from hybridret_jax import retriever
-from hybridret_jax.ground import faults
+from hybridret_jax.ground import faults, owning
 from hybridret_jax.retrieval import corpora, store
 from hybridret_jax.verbs import encode
 from tests.fixtures import small_run
@@ -32,7 +32,7 @@ def contents(folder):
   return {
     path.name: path.read_bytes()
     for path in sorted(folder.iterdir())
-    if not path.name.startswith("index_")
+    if not path.name.startswith(("index_", owning.FOLDER))
   }
 
 

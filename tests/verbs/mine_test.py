@@ -8,7 +8,7 @@ import pytest
 
 from hybridret_jax import library
 from hybridret_jax.data import sources
-from hybridret_jax.ground import faults
+from hybridret_jax.ground import faults, owning
 from hybridret_jax.verbs import mine
 from tests import main_test
 from tests.fixtures import small_run
@@ -55,7 +55,7 @@ def files(folder):
   return {
     path.relative_to(folder): path.read_bytes()
     for path in sorted(folder.rglob("*"))
-    if path.is_file()
+    if path.is_file() and owning.FOLDER not in path.parts
   }
 
 
