@@ -15,12 +15,16 @@ from hybridret_jax.study import claims, design, preparation
 from hybridret_jax.study.domains import datasets
 
 ROOT = pathlib.Path(__file__).parents[2]
-NAMES = ("legal_vs_generic", "alpha_sweep", "tuning", "paper", "paper_layout")
+NAMES = (
+  *("legal_vs_generic", "alpha_sweep", "tuning", "trimmed"),
+  *("paper", "paper_layout"),
+)
 OF_E5 = NAMES[:3]
 CELLS = {
   "legal_vs_generic": 1 + 2 * 3 * 5 + 3 * 3 * 2,
   "alpha_sweep": 1 + 7 * 2,
   "tuning": 1 + 9,
+  "trimmed": 1 + 2 * 3,
   "paper": 2 + 2 * 3 * 3,
   "paper_layout": 2 + 2 * 3 * 3,
 }
