@@ -9,7 +9,7 @@ from typing import Any
 import ml_collections
 
 from hybridret_jax.assembly import binding, model, run_record
-from hybridret_jax.ground import faults
+from hybridret_jax.ground import faults, reading
 from hybridret_jax.models import huggingface
 from hybridret_jax.training import checkpoint
 
@@ -127,7 +127,9 @@ def recorded(
     raise faults.Fault(
       workdir, "holds no run whose settings could be taken", "give --config"
     )
-  return _with(defaults, _flat_record(workdir))
+  found = _flat_record(workdir)
+  _check_kinds(found, binding.flat(settings(defaults)), workdir / CONFIG)
+  return _with(defaults, found)
 
 
 def described(
@@ -270,13 +272,30 @@ def _steps_done(workdir) -> int:
 def _flat_record(workdir) -> dict[str, Any]:
   path = workdir / CONFIG
   mend = "bring it back from where the run was copied from"
-  try:
-    tree = json.loads(path.read_text("utf-8"))
-  except ValueError as error:
-    raise faults.Fault(path, f"is no JSON ({error})", mend) from error
-  if not isinstance(tree, dict):
-    raise faults.Fault(path, "is not a JSON object", mend)
-  return binding.flat(tree)
+  return binding.flat(reading.document(path, mend=mend))
+
+
+def _check_kinds(found, known, path) -> None:
+  """Refuses values that are none of their settings."""
+  for key, value in found.items():
+    is_section = any(other.startswith(f"{key}.") for other in known)
+    if is_section or not _is_like(value, known.get(key)):
+      raise faults.Fault(
+        path,
+        f"{key} is {reading.shown(value)}, no value of that setting",
+        "bring it back from where the run was copied from",
+      )
+
+
+def _is_like(value, known) -> bool:
+  """Whether a value may be of a setting with such a default."""
+  if value is None or known is None:
+    return True
+  if isinstance(known, bool) or isinstance(value, bool):
+    return isinstance(known, bool) and isinstance(value, bool)
+  if isinstance(known, int | float):
+    return isinstance(value, int | float)
+  return isinstance(value, type(known))
 
 
 def _with(config, settings) -> ml_collections.ConfigDict:

@@ -1,5 +1,6 @@
 """Turns texts into token ids, once, and writes small trained tokenizers."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -7,7 +8,7 @@ import json
 import logging
 import pathlib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ class Tokenizer:
         if contexts is not None:
           seconds = (context.strip() for context in contexts[run])
           chunk = list(zip(chunk, seconds, strict=True))
-        with _ONE_AT_A_TIME:
+        with _ONE_AT_A_TIME, _panics():
           self.backend.enable_truncation(max_length, direction=self.cut_side)
           self.backend.no_padding()
           encodings = self.backend.encode_batch_fast(chunk)
@@ -210,6 +211,21 @@ class Tokenizer:
       pad_side=self.pad_side,
       feeds_types=self.types > 1,
     )
+
+
+@contextlib.contextmanager
+def _panics() -> Iterator[None]:
+  """Has a panic of the tokenizers' library, no Exception, be a Fault."""
+  try:
+    yield
+  except BaseException as error:
+    if type(error).__name__ != "PanicException":
+      raise
+    raise faults.Fault(
+      "tokenizer.json",
+      f"its library gives up on a text ({' '.join(str(error).split())[:200]})",
+      "take one whose regular expressions do not try so many ways",
+    ) from error
 
 
 def load(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from hybridret_jax.ground import faults, reading
 
+FIELDS = 1024  # Of a line, at most.
+
 
 def tsv(
   path: str | os.PathLike,
@@ -15,7 +17,8 @@ def tsv(
   A field is what stands between two tabs: quotation marks are characters as
   others are. Source: the media type text/tab-separated-values.
   """
-  return ((place, line.split("\t")) for place, line in reading.lines(path))
+  for place, line in reading.lines(path):
+    yield place, _fields(line.split("\t"), place)
 
 
 def comma(
@@ -54,4 +57,14 @@ def comma(
     if fields is None:
       return
     if fields:
-      yield begun[0], fields
+      yield begun[0], _fields(fields, begun[0])
+
+
+def _fields(fields: list[str], place: reading.Place) -> list[str]:
+  if len(fields) > FIELDS:
+    raise faults.Fault(
+      place,
+      f"it has {len(fields):,} fields, more than {FIELDS:,}",
+      "keep the columns of the texts",
+    )
+  return fields

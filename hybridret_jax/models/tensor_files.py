@@ -6,13 +6,14 @@ import logging
 import pathlib
 import re
 import shlex
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import safetensors
 
-from hybridret_jax.ground import faults, settings_file
+from hybridret_jax.ground import faults, reading, settings_file
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -136,6 +137,7 @@ def of_file(path: pathlib.Path) -> dict[str, Tensor]:
     faults.Fault: it cannot be read.
   """
   with _opened(path) as file:
+    _check_names(path)
     tensors = {}
     for name in file.keys():  # noqa: SIM118 (no dict)
       part = file.get_slice(name)
@@ -143,6 +145,17 @@ def of_file(path: pathlib.Path) -> dict[str, Tensor]:
         path, name, part.get_dtype(), tuple(part.get_shape())
       )
     return tensors
+
+
+def _check_names(path) -> None:
+  """Refuses a name that stands twice; the file itself has been opened."""
+  with path.open("rb") as file:
+    (size,) = struct.unpack("<Q", file.read(8))
+    header = file.read(size).decode()
+  try:
+    reading.parse(header, path)
+  except faults.Fault as fault:
+    raise faults.Fault(path, fault.what, _AGAIN) from fault
 
 
 def _whole(folder, single):

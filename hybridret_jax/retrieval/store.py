@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridret_jax.ground import writing
+from hybridret_jax.ground import faults, writing
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -64,7 +64,7 @@ class Shards:
 
   def __iter__(self) -> Iterator[np.ndarray]:
     for path in self.paths:
-      yield np.load(path, mmap_mode="r")
+      yield _array(path)
 
 
 def open_store(
@@ -135,7 +135,7 @@ def of_folder(folder: pathlib.Path) -> Store:
   """
   held = _read_manifest(folder / MANIFEST)
   if held is None:
-    raise ValueError(f"{folder / MANIFEST} is damaged; encode anew")
+    raise faults.Fault(folder / MANIFEST, "is damaged", "encode anew")
   return Store(folder, *held)
 
 
@@ -257,6 +257,13 @@ def _read_manifest(path):
   try:
     held = json.loads(path.read_text(encoding="utf-8"))
     shards = {shard.pop("number"): shard for shard in held.pop("shards")}
+    for key in ("texts", "shard_size"):
+      if not isinstance(held[key], int) or held[key] < 1:
+        raise ValueError(f"{key} is {held[key]!r}")
+    for number, shard in shards.items():
+      # It names no file but its own, here.
+      if shard["file"] != f"{number:05}.npy":
+        raise ValueError(f"shard {number!r} is in {shard['file']!r}")
   except (
     *(ValueError, KeyError, TypeError, AttributeError),
     *(RecursionError, OSError),
@@ -264,6 +271,20 @@ def _read_manifest(path):
     _LOG.warning("%s: damaged (%r); all is encoded again.", path, error)
     return None
   return held, shards
+
+
+def _array(path: pathlib.Path) -> np.ndarray:
+  """A shard, mapped; a Fault if the file is none."""
+  mend = "encode into the store again to mend it"
+  try:
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+  # A header is text that numpy parses, and may make it raise much.
+  except Exception as error:
+    raise faults.Fault(path, f"is no .npy file ({error})", mend) from error
+  if found.ndim != 2 or found.dtype not in DTYPES:
+    what = f"holds {found.dtype} of shape {found.shape}, no vectors"
+    raise faults.Fault(path, what, mend)
+  return found
 
 
 def _differences(held, wanted, prefix=""):

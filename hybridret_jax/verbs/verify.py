@@ -1,12 +1,11 @@
 """Whether what lies on disk is what was written there; reads only."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator
 
 from hybridret_jax.assembly import places, run_record
-from hybridret_jax.ground import faults
+from hybridret_jax.ground import faults, reading
 from hybridret_jax.reporting import results, shares, training_log
 from hybridret_jax.retrieval import store
 from hybridret_jax.training import (
@@ -61,7 +60,7 @@ def verify(folder: pathlib.Path) -> list[Finding]:
 def _run(folder) -> Iterator[Finding]:
   for name in (places.CONFIG, run_record.FILE):
     if (folder / name).is_file():
-      yield _read(folder / name, lambda path: json.loads(path.read_text()))
+      yield _read(folder / name, reading.document)
   log = folder / training_log.FILE
   if log.is_file():
     yield _read(log, lambda path: training_log.read(path.parent))
