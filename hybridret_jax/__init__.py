@@ -1,10 +1,10 @@
 """Trains and judges multilingual dense retrievers in JAX.
 
 `Retriever` embeds texts; `load_task` and `judge` give figures of anybody's
-vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `audit`,
-`replay`, `search`, `trim`, `convert` and `compare` are what the commands do. A
-name is imported when it is first asked for: importing the package takes no time
-and asks for no device.
+vectors; `train`, `evaluate`, `export`, `push`, `encode`, `mine`, `inspect`,
+`audit`, `replay`, `search`, `trim`, `convert` and `compare` are what the
+commands do. A name is imported when it is first asked for: importing the
+package takes no time and asks for no device.
 """
 
 import importlib
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
   from hybridret_jax.assembly.judged import Evaluation
   from hybridret_jax.assembly.judged_vectors import judge
   from hybridret_jax.library import (
-    audit,
     compare,
     convert,
     encode,
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
     load_task,
     mine,
     push,
-    replay,
     search,
     train,
     trim,
   )
+  from hybridret_jax.looking import audit, inspect, replay
   from hybridret_jax.retrieval.tasks.task import Task
   from hybridret_jax.retriever import Retriever
   from hybridret_jax.shipped import get_config
@@ -43,6 +42,7 @@ __all__ = [
   "evaluate",
   "export",
   "get_config",
+  "inspect",
   "judge",
   "load_task",
   "mine",
@@ -56,8 +56,11 @@ _WHERE = {
   "Evaluation": "assembly.judged",
   "Retriever": "retriever",
   "Task": "retrieval.tasks.task",
+  "audit": "looking",
   "get_config": "shipped",
+  "inspect": "looking",
   "judge": "assembly.judged_vectors",
+  "replay": "looking",
 }
 
 

@@ -82,6 +82,9 @@ VERBS = {
     ("steps",),
     config=MAY,
   ),
+  "inspect": Verb(
+    "look at what a config would be trained on: counts, lengths, pairs, texts",
+  ),
   "replay": Verb(
     "make a step whose loss or gradient was no number again, on one device",
     ("bundle",),

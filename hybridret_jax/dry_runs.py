@@ -121,6 +121,16 @@ def _audit(config, workdir, steps=None) -> list[str]:
   ]
 
 
+def _inspect(config, workdir) -> list[str]:
+  config, folder, read = checked.begin(config, workdir, ["train"])
+  corpus = read.corpus(config)
+  return [
+    f"Would look at {len(corpus):,} rows in {' '.join(corpus.languages)}, out"
+    f" of {', '.join(corpus.sources)}.",
+    _would_write(folder / "inspect"),
+  ]
+
+
 def _replay(config, workdir, step=None) -> list[str]:
   del config
   bundle = nonfinite.find(pathlib.Path(workdir), step)
@@ -252,6 +262,7 @@ _LINES: dict[str | None, Callable[..., list[str]]] = {
   "encode": _encode,
   "mine": _mine,
   "audit": _audit,
+  "inspect": _inspect,
   "replay": _replay,
   "plan": _plan,
   "trim": _trim,

@@ -20,12 +20,10 @@ from hybridret_jax.assembly import (
 from hybridret_jax.parallel import hosts
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.retrieval.tasks import task as task_lib
-from hybridret_jax.verbs import audit as auditing
 from hybridret_jax.verbs import encode as encoding
 from hybridret_jax.verbs import evaluate as evaluating
 from hybridret_jax.verbs import export as exporting
 from hybridret_jax.verbs import mine as mining_verb
-from hybridret_jax.verbs import replay as replaying
 from hybridret_jax.verbs import search as searching
 from hybridret_jax.verbs import train as training
 
@@ -229,54 +227,6 @@ def mine(
   return mining_verb.mine(
     corpus, settings, by, pathlib.Path(workdir), normalize=normalize
   )
-
-
-def audit(
-  config: ml_collections.ConfigDict | None,
-  workdir: Path,
-  *,
-  steps: tuple[int, int] | None = None,
-) -> int:
-  """Composes a run's batches again and compares them with what it logged.
-
-  Args:
-    config: the whole config; None is the run's own.
-    workdir: folder of the run.
-    steps: the first and the last one, counted from 1; None is all.
-
-  Returns:
-    How many steps agree: all of them.
-
-  Raises:
-    Fault: the data are not what the run was trained on, a step was not logged,
-      or some differ; names them.
-  """
-  folder = pathlib.Path(workdir)
-  return auditing.audit(checked.own(config, folder), folder, steps=steps)
-
-
-def replay(
-  config: ml_collections.ConfigDict | None,
-  workdir: Path,
-  *,
-  step: int | None = None,
-) -> replaying.Replay:
-  """Makes a step whose loss or gradient was no number again, on one device.
-
-  Args:
-    config: the whole config; None is the run's own.
-    workdir: folder of the run.
-    step: of a bundle in its folder `nonfinite`; None is the last.
-
-  Returns:
-    What came of it, with the parameters and texts that are concerned.
-
-  Raises:
-    Fault: there is no such bundle, or data, tokenizer, start or a batch are
-      not what the run was trained with.
-  """
-  folder = pathlib.Path(workdir)
-  return replaying.replay(checked.own(config, folder), folder, step=step)
 
 
 def in_turn(

@@ -92,9 +92,9 @@ def _do(mode: str | None, arguments: list[str]) -> None:
 
 
 def _do_here(mode: str | None, given: dict[str, Any]) -> None:
-  from hybridret_jax import library
+  from hybridret_jax import library, looking
   from hybridret_jax.parallel import hosts
-  from hybridret_jax.reporting import found
+  from hybridret_jax.reporting import found, inspection
 
   if mode == "search":
     rows = library.search(**given)
@@ -105,7 +105,11 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
   elif mode == "verify":
     _verify(**given)
   elif mode == "audit":
-    print(f"{library.audit(**given)} steps agree.")
+    print(f"{looking.audit(**given)} steps agree.")
+  elif mode == "inspect":
+    figures = looking.inspect(**given)
+    if hosts.is_first():
+      print(inspection.text(figures))
   elif mode == "replay":
     _replay(**given)
   elif mode == "mine":
@@ -121,10 +125,10 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
 
 
 def _replay(**given: Any) -> None:
-  from hybridret_jax import library
+  from hybridret_jax import looking
   from hybridret_jax.verbs import replay
 
-  found = library.replay(**given)
+  found = looking.replay(**given)
   print("\n".join(replay.told(found)))
   if not found.is_reproduced:
     sys.exit(1)

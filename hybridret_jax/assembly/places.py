@@ -19,7 +19,7 @@ _OF_RUN = frozenset(
     *(CONFIG, "checkpoints", "metrics.jsonl", "preflight.json", "results"),
     *("certificate.jsonl", "shares.json"),
     *("tensorboard", "throughput.json", "tokenizer", "record.json", "logs"),
-    *("trackers.json", "wandb", "nonfinite"),
+    *("trackers.json", "wandb", "nonfinite", "inspect"),
     # Of a study's cell.
     *("cell.json", "done.json", "failed.json"),
   )

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from hybridret_jax import library
+from hybridret_jax import looking
 from hybridret_jax.ground import faults
 from hybridret_jax.reporting import shares, training_log
 from hybridret_jax.verbs import audit, train
@@ -40,8 +40,8 @@ def config_of(place):
 def test_every_step_is_logged_once_and_agrees(place, run):
   lines = (run / training_log.CERTIFICATE).read_text().splitlines()
   assert [json.loads(line)["step"] for line in lines] == [*range(1, 8)]
-  assert library.audit(None, run) == 7
-  assert library.audit(config_of(place), run, steps=(3, 5)) == 3
+  assert looking.audit(None, run) == 7
+  assert looking.audit(config_of(place), run, steps=(3, 5)) == 3
 
 
 def test_a_run_in_one_go_has_the_same_certificate(place, run, tmp_path):
@@ -89,14 +89,14 @@ def test_replaced_words_are_audited_with_the_lexicons_of_the_run(
   for steps in (3, 5):
     config.train.steps = steps
     train.train(config, tmp_path / "switched")
-  assert library.audit(None, tmp_path / "switched") == 5
+  assert looking.audit(None, tmp_path / "switched") == 5
   logged = training_log.certificates(tmp_path / "switched")
   plain = training_log.certificates(run)
   assert any(logged[step] != plain[step] for step in logged)
   lexicon.write_text("".join(lines[:-1]))
   refused = "lexicon .* does not hold what the run was trained with"
   with pytest.raises(faults.Fault, match=refused):
-    library.audit(None, tmp_path / "switched")
+    looking.audit(None, tmp_path / "switched")
   config.train.steps = 6
   with pytest.raises(faults.Fault, match=refused):
     train.train(config, tmp_path / "switched")
@@ -109,13 +109,13 @@ def test_another_digest_is_named(run):
   lines[4] = json.dumps(record | {"batch": "0" * 16})
   path.write_text("".join(f"{line}\n" for line in lines))
   with pytest.raises(faults.Fault, match="1 of the steps 1 to 7 .*them: 5;"):
-    library.audit(None, run)
-  assert library.audit(None, run, steps=(1, 4)) == 4
+    looking.audit(None, run)
+  assert looking.audit(None, run, steps=(1, 4)) == 4
   with pytest.raises(faults.Fault, match="steps 6 to 9 .* first 8; audit"):
-    library.audit(None, run, steps=(6, 9))
+    looking.audit(None, run, steps=(6, 9))
   path.unlink()
   with pytest.raises(faults.Fault, match="no step is logged"):
-    library.audit(None, run)
+    looking.audit(None, run)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_another_setting_is_found(run, key, value):
   config["batches"][key] = value
   path.write_text(json.dumps(config))
   with pytest.raises(faults.Fault, match="not what config and data make"):
-    library.audit(None, run)
+    looking.audit(None, run)
 
 
 def test_another_id_is_found(place, run, tmp_path):
@@ -140,7 +140,7 @@ def test_another_id_is_found(place, run, tmp_path):
   config = config_of(place)
   config.data.folder = str(tmp_path)
   with pytest.raises(faults.Fault, match="'pairs' does not hold what"):
-    library.audit(config, run)
+    looking.audit(config, run)
 
 
 @pytest.mark.parametrize("text", ["3", "3:2", "0:4", "a:b", "1:2:3"])

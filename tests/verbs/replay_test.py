@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from hybridret_jax import library
+from hybridret_jax import looking
 from hybridret_jax.assembly import nonfinite
 from hybridret_jax.ground import faults
 from hybridret_jax.reporting import training_log
@@ -77,7 +77,7 @@ def test_the_run_stops_with_what_is_known_of_the_step(place):
 
 
 def test_it_is_made_again_with_what_is_concerned(place):
-  found = library.replay(None, place / "wrong")
+  found = looking.replay(None, place / "wrong")
   assert found.is_reproduced and len(found.losses) == 1
   assert any(name.startswith("model/") for name in found.parameters)
   assert all(0 < share <= 1 for share in found.parameters.values())
@@ -95,7 +95,7 @@ def test_from_the_start_where_there_was_no_checkpoint(place, tmp_path):
     train.train(config, tmp_path / "run")
   bundle = nonfinite.find(tmp_path / "run")
   assert bundle.start == 0 and not bundle.checkpoints.exists()
-  found = library.replay(config, tmp_path / "run", step=bundle.step)
+  found = looking.replay(config, tmp_path / "run", step=bundle.step)
   assert len(found.losses) == bundle.step and math.isfinite(found.losses[0])
   assert found.is_reproduced
 
@@ -109,7 +109,7 @@ def test_a_step_that_was_well_is_not_reproduced(wrong):
   target = wrong / nonfinite.FOLDER / "1"
   target.mkdir()
   (target / nonfinite.FILE).write_text(json.dumps(about))
-  found = library.replay(None, wrong, step=1)
+  found = looking.replay(None, wrong, step=1)
   assert not found.is_reproduced and not found.parameters and not found.texts
   assert math.isfinite(found.gradient_norm)
   assert replay.told(found)[-1].startswith("NOT reproduced")
@@ -120,7 +120,7 @@ def test_another_batch_is_refused(wrong):
   about = json.loads(path.read_text())
   path.write_text(json.dumps(about | {"batch": "0" * 16}))
   with pytest.raises(faults.Fault, match=f"is {about['batch']} and was 0000"):
-    library.replay(None, wrong)
+    looking.replay(None, wrong)
 
 
 def test_what_is_not_there_is_named(place, wrong):
@@ -140,7 +140,7 @@ def test_what_is_not_there_is_named(place, wrong):
 
 def test_the_bundle_outlives_the_run_s_checkpoint(place, wrong):
   shutil.rmtree(wrong / "checkpoints")
-  assert library.replay(overflowing(place), wrong).is_reproduced
+  assert looking.replay(overflowing(place), wrong).is_reproduced
 
 
 def bad_at(monkeypatch, bad):
