@@ -108,4 +108,30 @@ MUTATIONS = (
     new="  if patience and since_best > patience:",
     tests=("tests/verbs/train_test.py::test_a_stopped_run_is_over",),
   ),
+  Mutation(
+    name="overtaken_and_not_told",
+    bug="A process that was away and whose run another has taken over writes"
+    " on.",
+    known_from="",
+    file="hybridret_jax/ground/owning.py",
+    old="    if self._lost.is_set() or not leases.is_held(self._lease):",
+    new="    if False:",
+    tests=(
+      "tests/ground/owning_test.py"
+      "::test_one_that_was_away_too_long_writes_no_more",
+    ),
+  ),
+  Mutation(
+    name="shards_of_any_name",
+    bug="A store's manifest names files outside of the store, and they are"
+    " read.",
+    known_from="",
+    file="hybridret_jax/retrieval/store.py",
+    old="""      if shard["file"] != f"{number:05}.npy":""",
+    new="      if False:",
+    tests=(
+      "tests/faults/hostile_files_test.py"
+      "::test_each_is_refused_in_a_line_or_does_nothing",
+    ),
+  ),
 )

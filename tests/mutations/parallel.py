@@ -36,4 +36,16 @@ MUTATIONS = (
     "      )(self.varying(self._gather_leaf(x, spec)))",
     tests=_TESTS,
   ),
+  Mutation(
+    name="the_lost_are_waited_for",
+    bug="A process that gives no sign of life is waited for without end.",
+    known_from="",
+    file="hybridret_jax/parallel/watch.py",
+    old="      if now - self._seen[index] > self._limit:",
+    new="      if False:",
+    tests=(
+      "tests/parallel/watch_test.py"
+      "::test_one_that_signs_no_more_is_named_by_all",
+    ),
+  ),
 )

@@ -256,4 +256,16 @@ MUTATIONS = (
       "::test_a_steps_figures_are_those_of_one_device",
     ),
   ),
+  Mutation(
+    name="skipped_step_moves_the_moments",
+    bug="A step that is no number and is skipped leaves NaN in the state.",
+    known_from="",
+    file="hybridret_jax/training/step.py",
+    old="      lambda new, old: jnp.where(is_whole, new, old), next_state,",
+    new="      lambda new, old: new, next_state,",
+    tests=(
+      "tests/verbs/replay_test.py"
+      "::test_a_bad_step_is_skipped_and_changes_nothing",
+    ),
+  ),
 )
