@@ -83,3 +83,29 @@ def to_mine(config, model, vectors):
     )
   devices.start(config)
   return inputs.Inputs().corpus(config), settings, by
+
+
+def to_inspect(config, workdir):
+  """(config, folder, what was read) of a look at what is to be trained on.
+
+  Weights are not looked at, and whether batches can be composed is for the look
+  to say; all tasks are read.
+
+  Raises:
+    ValueError: all that is wrong with settings, sources and tasks.
+    Fault: the folder is somebody else's, or no tokenizer is named.
+  """
+  folder = pathlib.Path(workdir)
+  places.check_run(folder)
+  config = own_settings.bound(config, folder)
+  if config.model.init is None and not config.model.tokenizer:
+    raise faults.Fault(
+      "model.init",
+      "is not set, and without a model or a tokenizer nobody knows what an"
+      " encoder sees of a text",
+      "give it, or model.tokenizer",
+    )
+  devices.start(config)
+  read = inputs.Inputs()
+  check.without_batches(config, ["train", "evaluate"], read, with_model=False)
+  return config, folder, read

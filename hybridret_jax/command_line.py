@@ -83,7 +83,7 @@ VERBS = {
     config=MAY,
   ),
   "inspect": Verb(
-    "look at what a config would be trained on: counts, lengths, pairs, texts",
+    "say what would be trained on: lengths, copies, pairs, batches, examples",
   ),
   "replay": Verb(
     "make a step whose loss or gradient was no number again, on one device",

@@ -17,7 +17,7 @@ from hybridret_jax.assembly import systems as system_names
 from hybridret_jax.reporting import training_log
 from hybridret_jax.retrieval import corpora, indexes
 from hybridret_jax.training import checkpoint
-from hybridret_jax.verbs import convert
+from hybridret_jax.verbs import convert, inspect
 from hybridret_jax.verbs import mine as mining_verb
 
 
@@ -122,12 +122,15 @@ def _audit(config, workdir, steps=None) -> list[str]:
 
 
 def _inspect(config, workdir) -> list[str]:
-  config, folder, read = checked.begin(config, workdir, ["train"])
+  config, folder, read = checked.to_inspect(config, workdir)
   corpus = read.corpus(config)
+  named = [tasks.name(config, spec) for spec in config.evaluation.tasks]
+  against = f", and compare them with {', '.join(named)}" if named else ""
   return [
-    f"Would look at {len(corpus):,} rows in {' '.join(corpus.languages)}, out"
-    f" of {', '.join(corpus.sources)}.",
-    _would_write(folder / "inspect"),
+    f"Would look at {len(corpus):,} rows of {len(corpus.groups):,} groups in"
+    f" {' '.join(corpus.languages)}, out of {', '.join(corpus.sources)}"
+    f"{against}.",
+    f"Would write {folder / inspect.PAGE} and {folder / inspect.FILE}.",
   ]
 
 

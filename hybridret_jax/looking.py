@@ -15,21 +15,19 @@ Path = str | os.PathLike
 
 
 def inspect(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any]:
-  """Counts, measures and shows what a config would be trained on.
-
-  Writes `inspect/index.html` and `inspect/figures.json` into the folder.
+  """Says what a config is about to train on, as a page and in figures.
 
   Args:
-    config: the whole config.
-    workdir: folder of the run, which may be yet to come.
+    config: the whole config; its model's weights are not needed.
+    workdir: folder of the run; new, empty, or of a run that was begun so.
 
   Returns:
-    What is in figures.json; docs/data.md has its fields.
+    What inspect.json holds (docs/data.md); inspect.html lies beside it.
 
   Raises:
-    ValueError: a setting, a source or a task cannot be used; all are named.
+    ValueError: listing all that is wrong with config, data and tasks.
   """
-  config, folder, read = checked.begin(config, workdir, ["train"])
+  config, folder, read = checked.to_inspect(config, workdir)
   return inspecting.inspect(config, folder, read)
 
 

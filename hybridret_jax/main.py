@@ -25,7 +25,7 @@ from absl import app, flags  # noqa: E402
 from hybridret_jax import command_flags, command_line  # noqa: E402
 
 _TURNS = ("train", "evaluate", "export")
-_PRINTING = ("search", "plan")  # Their answer is what they print.
+_PRINTING = ("search", "plan", "inspect")  # Their answer is what they print.
 _INTERRUPTED = 130  # As of a process that SIGINT ends.
 
 
@@ -94,7 +94,7 @@ def _do(mode: str | None, arguments: list[str]) -> None:
 def _do_here(mode: str | None, given: dict[str, Any]) -> None:
   from hybridret_jax import library, looking
   from hybridret_jax.parallel import hosts
-  from hybridret_jax.reporting import found, inspection
+  from hybridret_jax.reporting import found
 
   if mode == "search":
     rows = library.search(**given)
@@ -107,9 +107,7 @@ def _do_here(mode: str | None, given: dict[str, Any]) -> None:
   elif mode == "audit":
     print(f"{looking.audit(**given)} steps agree.")
   elif mode == "inspect":
-    figures = looking.inspect(**given)
-    if hosts.is_first():
-      print(inspection.text(figures))
+    _inspect(**given)
   elif mode == "replay":
     _replay(**given)
   elif mode == "mine":
@@ -141,6 +139,15 @@ def _verify(folder: pathlib.Path) -> None:
   print("\n".join(f"{x.state:<10} {x.place}: {x.about}" for x in found))
   if any(x.state == verify.DAMAGED for x in found):
     sys.exit(1)
+
+
+def _inspect(config: Any, workdir: pathlib.Path) -> None:
+  from hybridret_jax import looking
+  from hybridret_jax.reporting import inspected
+  from hybridret_jax.verbs import inspect
+
+  print(inspected.table(looking.inspect(config, workdir)))
+  print(f"\n{workdir / inspect.PAGE} has it all, with examples and batches.")
 
 
 def _inputs(mode: str | None, arguments: list[str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from hybridret_jax.assembly import (
 )
 from hybridret_jax.assembly import inputs as inputs_lib
 from hybridret_jax.data import lexicons as lexicons_lib
-from hybridret_jax.data import sources
+from hybridret_jax.data import sources, tokenizer
 from hybridret_jax.parallel import mesh as meshes
 from hybridret_jax.retrieval.tasks import task as task_lib
 
@@ -144,6 +144,21 @@ class Run:
       jax.device_put(start, meshes.replicated(self.mesh)),
       cache=judging.cache_folder(self.config),
     )
+
+  @functools.cached_property
+  def text_tokenizer(self) -> tokenizer.Tokenizer:
+    """The model's tokenizer, trained where the config asks for one.
+
+    Without a model (`model.init` None) the one that the config names.
+    """
+    trained_folder = run_folder.tokenizer(
+      self.config, self.workdir, self.corpus
+    )
+    if self.config.model.init is None:
+      return tokenizer.load(
+        trained_folder or pathlib.Path(self.config.model.tokenizer).expanduser()
+      )
+    return self.model.tokenizer
 
   @functools.cached_property
   def split(self) -> tuple[sources.Corpus, sources.Corpus]:

@@ -53,7 +53,7 @@ SAID = {
   "report": ["Would compare 1 runs on task."],
   "encode": ["Would encode 20 texts", "npy"],
   "mine": ["up to 8 hard negatives", "80 rows in de en, out of pairs"],
-  "inspect": ["Would look at 80 rows in de en, out of pairs"],
+  "inspect": ["80 rows of 40 groups in de en", "with task", "inspect.html"],
   "audit": ["Would compose steps 0 to 0", "0 are logged"],
   "plan": ["batches of 8", "2 devices of cpu:2"],
 }

@@ -122,9 +122,11 @@ def without_batches(
   config: ml_collections.ConfigDict,
   modes: Sequence[str],
   inputs: inputs_lib.Inputs,
+  *,
+  with_model: bool = True,
 ) -> None:
   """As `whole`, but for whether batches can be composed of the sources."""
-  _raise(_problems(config, modes, inputs))
+  _raise(_problems(config, modes, inputs, with_model))
 
 
 def _raise(problems):
@@ -357,10 +359,7 @@ def _model(config) -> Iterator[str]:
     folder = pathlib.Path(init).expanduser()
     if not folder.is_dir():
       if not huggingface.is_hub_id(init):
-        yield (
-          f"model.init {init!r} is no folder and no hub id; give one or the"
-          " other"
-        )
+        yield f"model.init {init!r} is no folder and no hub id; give either"
       return
     try:
       made = model.make(config)

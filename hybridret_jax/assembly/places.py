@@ -17,9 +17,9 @@ MARK = "hybridret_jax.json"  # In an export.
 _OF_RUN = frozenset(
   (
     *(CONFIG, "checkpoints", "metrics.jsonl", "preflight.json", "results"),
-    *("certificate.jsonl", "shares.json"),
+    *("certificate.jsonl", "shares.json", "inspect.html", "inspect.json"),
     *("tensorboard", "throughput.json", "tokenizer", "record.json", "logs"),
-    *("trackers.json", "wandb", "nonfinite", "inspect"),
+    *("trackers.json", "wandb", "nonfinite"),
     # Of a study's cell.
     *("cell.json", "done.json", "failed.json"),
   )

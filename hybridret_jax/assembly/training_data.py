@@ -54,6 +54,23 @@ class TrainingData:
   switched: batch_texts.SwitchedTokens | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Rows:
+  """The rows of a config's sources, split, before batches are made of them.
+
+  Attributes:
+    corpus: the rows that are trained on.
+    held: the rows of held-out blocks.
+    tokens: of `corpus`.
+    identities: which of its texts are one to the encoder.
+  """
+
+  corpus: sources.Corpus
+  held: sources.Corpus
+  tokens: pair_tokens.PairTokens
+  identities: identity.Identities
+
+
 def cache_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   """Where tokens, the embedded corpus and compiled programs are kept."""
   return caching.place(str(config.cache))
@@ -154,12 +171,9 @@ def make(
     found: `lexicons`, where they are at hand.
   """
   config = settled.of(config)
-  tokens = encode(config, corpus, text_tokenizer)
-  identities = pair_tokens.identities(tokens)
-  corpus = identity.settle(corpus, identities)
-  corpus, held, rows = _split(config, corpus, identities)
-  composed = _composer(config, corpus)
-  tokens = pair_tokens.of_rows(tokens, corpus, rows)
+  found_rows = rows(config, corpus, text_tokenizer)
+  corpus, tokens = found_rows.corpus, found_rows.tokens
+  composed = composer_on(config, corpus)
   switched = _switched(config, corpus, text_tokenizer, found)
   layout = pipeline.plan_layout(
     composed,
@@ -169,8 +183,28 @@ def make(
     switched=switched,
     **config.packing,
   )
-  labels = identity.Labels(corpus, identity.of_rows(identities, rows))
-  return TrainingData(corpus, held, composed, tokens, labels, layout, switched)
+  labels = identity.Labels(corpus, found_rows.identities)
+  return TrainingData(
+    *(corpus, found_rows.held, composed, tokens, labels, layout, switched)
+  )
+
+
+def rows(
+  config: ml_collections.ConfigDict,
+  corpus: sources.Corpus,
+  text_tokenizer: tokenizer.Tokenizer,
+) -> Rows:
+  """The rows to train on, out of all that were read, with their tokens."""
+  tokens = encode(config, corpus, text_tokenizer)
+  identities = pair_tokens.identities(tokens)
+  corpus = identity.settle(corpus, identities)
+  train, held, kept = _split(config, corpus, identities)
+  return Rows(
+    corpus=train,
+    held=held,
+    tokens=pair_tokens.of_rows(tokens, train, kept),
+    identities=identity.of_rows(identities, kept),
+  )
 
 
 def lexicons(
@@ -242,10 +276,17 @@ def composer_of(
   text_tokenizer: tokenizer.Tokenizer,
 ) -> composer.Composer:
   """The composer that `make` makes, over all rows that were read."""
-  return _composer(config, split(config, corpus, text_tokenizer)[0])
+  return composer_on(config, split(config, corpus, text_tokenizer)[0])
 
 
-def _composer(config, corpus) -> composer.Composer:
+def composer_on(
+  config: ml_collections.ConfigDict, corpus: sources.Corpus
+) -> composer.Composer:
+  """The composer of a config on the rows to train on.
+
+  Raises:
+    Infeasible: they cannot fill its batches.
+  """
   return composer.Composer(
     corpus,
     source_weights=tuple(config.data.source_weights),

@@ -150,6 +150,23 @@ def any_language(
   ]
 
 
+def sizes(
+  corpus: sources.Corpus, pools: Sequence[pair_index.Pools]
+) -> dict[tuple[str, str], int]:
+  """How many pairs there are of each (query language, passage language)."""
+  codes = corpus.languages
+  return {
+    (codes[query], codes[passage]): size
+    for one in pools
+    for query, passage, size in zip(
+      one.query_language_P.tolist(),
+      one.passage_language_P.tolist(),
+      one.size_PS.sum(1).tolist(),
+      strict=True,
+    )
+  }
+
+
 def empty_directions(
   corpus: sources.Corpus,
   pools: Sequence[pair_index.Pools],
@@ -162,7 +179,7 @@ def empty_directions(
     pools: of every kind that the strategy has.
     weights: `mixture.named`.
   """
-  size_of = _sizes(corpus, pools)
+  size_of = sizes(corpus, pools)
   return [
     f"batches.direction_weights has {mixture.direction(*pair)}={weight:g}, but"
     " the sources have no such pair; leave it out, or add a source that has"
@@ -180,28 +197,13 @@ def foreign_directions(
 
   No fault: runs of several strategies may share their weights.
   """
-  size_of = _sizes(corpus, pools)
+  size_of = sizes(corpus, pools)
   return [
     f"batches.direction_weights has {mixture.direction(*pair)}={weight:g},"
     " which is of a kind of pair that batches.strategy does not draw"
     for pair, weight in weights.items()
     if pair not in size_of
   ]
-
-
-def _sizes(corpus, pools):
-  """(query, passage) -> pairs of each direction."""
-  codes = corpus.languages
-  return {
-    (codes[query], codes[passage]): size
-    for one in pools
-    for query, passage, size in zip(
-      one.query_language_P.tolist(),
-      one.passage_language_P.tolist(),
-      one.size_PS.sum(1).tolist(),
-      strict=True,
-    )
-  }
 
 
 def unserved_sources(

@@ -26,7 +26,7 @@ from hybridret_jax.ground import caching, faults, writing
 
 FILE = tokenizer_files.FILE
 _LOG = logging.getLogger(__name__)
-_CHUNK = 2048  # texts between two steps of the progress bar
+CHUNK = 2048  # texts between two steps of the progress bar
 # A backend holds the length that it cuts at, and threads share backends: those
 # that build batches, and that of an evaluation meanwhile.
 _ONE_AT_A_TIME = threading.Lock()
@@ -130,6 +130,21 @@ class Tokenizer:
       token_cache.write(path, vars(tokens))
     return tokens
 
+  @contextlib.contextmanager
+  def cutting(self, max_length: int | None) -> Iterator[Any]:
+    """Yields the backend, to this thread alone.
+
+    Args:
+      max_length: tokens that it cuts texts at; None cuts none.
+    """
+    with _ONE_AT_A_TIME, _panics():
+      if max_length is None:
+        self.backend.no_truncation()
+      else:
+        self.backend.enable_truncation(max_length, direction=self.cut_side)
+      self.backend.no_padding()
+      yield self.backend
+
   def _key(self, texts, count, prefix, max_length):
     settings = [self.hash, prefix, max_length, count]
     digest = hashlib.sha256(json.dumps(settings).encode())
@@ -148,16 +163,14 @@ class Tokenizer:
     with tqdm.tqdm(
       total=len(texts), desc="tokenising", unit=" texts", delay=5
     ) as bar:
-      for start in range(0, len(texts), _CHUNK):
-        run = slice(start, start + _CHUNK)
+      for start in range(0, len(texts), CHUNK):
+        run = slice(start, start + CHUNK)
         chunk = [prefix + text.strip() for text in texts[run]]
         if contexts is not None:
           seconds = (context.strip() for context in contexts[run])
           chunk = list(zip(chunk, seconds, strict=True))
-        with _ONE_AT_A_TIME, _panics():
-          self.backend.enable_truncation(max_length, direction=self.cut_side)
-          self.backend.no_padding()
-          encodings = self.backend.encode_batch_fast(chunk)
+        with self.cutting(max_length) as backend:
+          encodings = backend.encode_batch_fast(chunk)
         ids.append(
           np.concatenate([np.array(e.ids, np.int32) for e in encodings])
         )

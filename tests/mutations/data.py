@@ -222,4 +222,43 @@ MUTATIONS = (
       "::test_a_factor_multiplies_what_a_language_weighs",
     ),
   ),
+  Mutation(
+    name="cut_texts_as_long_as_the_cut",
+    bug="A text that is cut counts as no longer than that, so that a look at"
+    " the data shows no loss.",
+    known_from="",
+    file="hybridret_jax/data/text_lengths.py",
+    old="(lengths >= longest[side])",
+    new="(lengths > longest[side])",
+    tests=(
+      "tests/data/text_lengths_test.py"
+      "::test_what_is_cut_is_counted_in_texts_and_tokens",
+    ),
+  ),
+  Mutation(
+    name="first_batches_for_the_run",
+    bug="What the first batches draw is told as what the run draws, whatever"
+    " becomes of alpha.",
+    known_from="",
+    file="hybridret_jax/assembly/inspecting.py",
+    old="at = np.linspace(0, steps - 1, number).round()",
+    new="at = np.arange(number)",
+    tests=(
+      "tests/assembly/inspecting_test.py"
+      "::test_of_a_long_run_batches_from_all_of_it_are_counted",
+    ),
+  ),
+  Mutation(
+    name="texts_steer_a_look",
+    bug="A bidirectional override in a text turns round the page on which one"
+    " looks at it.",
+    known_from="",
+    file="hybridret_jax/reporting/inspected.py",
+    old="  found = visible(found)\n  environment",
+    new="  environment",
+    tests=(
+      "tests/reporting/inspected_test.py"
+      "::test_no_text_steers_the_page_or_the_terminal",
+    ),
+  ),
 )
